@@ -1,0 +1,62 @@
+"""Every exception of our own.
+
+SreAgentError
+├── Refused               a caller's request cannot be taken: HTTP status, reason, sentence
+├── ToolFailure           a tool could not get its answer: error class decides about retries
+├── ModelFailure          the model did not give a usable answer: the rules take over
+├── ReplayDiverged        a replay met another call than the trail holds
+├── IllegalMove           a status machine was asked for a move that is not in its table
+└── CircularDependency    a plan whose steps wait for one another
+"""
+
+from app.domain.reason import ErrorClass, Reason
+
+
+class SreAgentError(Exception):
+    """The root: nothing of ours is raised that is not one of these."""
+
+
+class Refused(SreAgentError):
+    """A caller's request cannot be taken. `status` is the HTTP status, `reason` the closed word, `detail` a sentence
+    that names the fix."""
+
+    def __init__(self, status: int, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.reason = reason
+        self.detail = detail
+
+
+class ToolFailure(SreAgentError):
+    """A tool got no answer. Only `ErrorClass.TRANSIENT` is tried again. `status_code` is the source's HTTP status or 0."""
+
+    def __init__(self, error_class: ErrorClass, reason: Reason, detail: str, status_code: int = 0) -> None:
+        super().__init__(detail)
+        self.error_class = error_class
+        self.reason = reason
+        self.detail = detail
+        self.status_code = status_code
+
+
+class ModelFailure(SreAgentError):
+    """The model gave no usable answer; the planner falls back to rules and says why."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class ReplayDiverged(SreAgentError):
+    """A replay asked for a call that the trail does not hold."""
+
+
+class IllegalMove(SreAgentError):
+    """A status change that the table of legal moves does not contain."""
+
+
+class CircularDependency(SreAgentError):
+    """`Circular dependency detected` (requirement EXEC-03)."""
+
+    def __init__(self, waiting: tuple[str, ...]) -> None:
+        super().__init__(f"Circular dependency detected: {', '.join(waiting)}")
