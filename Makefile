@@ -41,8 +41,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not real and not extras" $(PYTEST_ARGS)
 
 test-real: $(VENV)/.dev
-	bash .ci/servers
-	$(BIN)/python -m pytest -m "not extras" --real $(PYTEST_ARGS)
+	bash .ci/real $(PYTEST_ARGS)
 
 test-extras: $(VENV)/.dev
 	bash .ci/extras

@@ -1,0 +1,97 @@
+"""Every setting, one frozen tree, a sentence per field; read by `main` and `cli` only.
+
+Environment variables have the prefix `SRE_AGENT_`; a few names that the field already uses are accepted without it
+(`aliases` below, requirements CFG-02, CFG-03, CFG-05, TIME-02). `.env.example` is generated from this file.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "SRE_AGENT_"
+
+
+def either(name: str, plain: str, default: Any, description: str, **more: Any) -> Any:
+    """A field that is set by its prefixed name or by a plain one that the field already uses."""
+    return Field(default, description=description, validation_alias=AliasChoices(PREFIX + name, plain), **more)
+
+
+class Settings(BaseSettings):
+    """Raises pydantic.ValidationError with the name of every variable that is wrong."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True)
+
+    # where it listens and writes
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 inside a container.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str = Field("", description="Base URL under which people reach this service; used in links. Empty: made from host and port.")
+    data_dir: Path = Field(Path("data"), description="Everything the embedded default writes lives below this folder.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe log level that is written.")
+
+    # stores
+    database_url: str = either(
+        "DATABASE_URL", "DATABASE_URL", "", "SQLAlchemy URL of PostgreSQL (postgresql+psycopg://...); empty: SQLite in data_dir."
+    )
+    redis_url: str = either("REDIS_URL", "REDIS_URL", "", "Redis URL for working memory; empty: a SQLite table in data_dir.")
+    chroma_url: str = Field("", description="Chroma server (http://host:port); empty: Chroma embedded in data_dir.")
+    vector_index: Literal["chroma", "numpy"] = Field("chroma", description="Index over past cases; numpy scans the SQL rows and needs no Chroma.")
+    embedder: Literal["minilm-int8", "sentence-transformers", "hash"] = Field("minilm-int8", description="What turns a case into a vector.")
+    retention_days: int = Field(90, ge=1, description="Finished investigations, trails and bodies older than this are deleted; past cases stay.")
+
+    # model
+    anthropic_api_key: SecretStr = either("ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY", SecretStr(""), "Key of the Anthropic API; empty: rules only.")
+    anthropic_base_url: str = Field("", description="Base URL of the Anthropic API or of a compatible gateway; empty: the vendor's.")
+    model: str = Field("claude-sonnet-4-5-20250929", description="Model id used for planning and concluding.")
+    model_input_price: float = Field(3.0, ge=0, description="US dollars per million prompt tokens of that model.")
+    model_output_price: float = Field(15.0, ge=0, description="US dollars per million completion tokens of that model.")
+    llm_timeout: float = either("LLM_TIMEOUT", "LLM_TIMEOUT", 30.0, "Seconds one model call may take.", gt=0)
+
+    # sources
+    kubeconfig: Path | None = Field(None, description="Path of a kubeconfig file; empty: the pod's own service account if there is one.")
+    kube_context: str = Field("", description="Context of the kubeconfig; empty: the current one.")
+    kube_in_cluster: bool = Field(False, description="Use the pod's own service account.")
+    kubernetes_url: str = Field("", description="Plain address of an API server without authentication (kubectl proxy, the lab).")
+    prometheus_url: str = Field("", description="Base URL of Prometheus or of anything that speaks its API.")
+    http_proxy_url: str = Field("", description="HTTP CONNECT proxy the probe goes through; empty: straight.")
+    probe_targets: Annotated[tuple[str, ...], NoDecode] = Field((), description="host:port pairs the probe may always ask, separated by commas.")
+    service_map: Path | None = Field(None, description='JSON file of who calls whom: {"edges": [{"caller": ..., "callee": ...}]}.')
+    default_namespace: str = Field("default", description="Namespace of alerts that name none.")
+
+    # limits
+    tool_timeout: float = either("TOOL_TIMEOUT", "TOOL_TIMEOUT", 0.0, "Upper bound in seconds for every tool; 0: each tool's own.", ge=0)
+    total_timeout: float = either("TOTAL_TIMEOUT", "TOTAL_TIMEOUT", 120.0, "Seconds one investigation may take, waits for people not counted.", gt=0)
+    max_concurrent: int = Field(4, ge=1, description="Investigations that run at the same time in one process.")
+    max_parallel: int = Field(4, ge=1, description="Steps of one investigation that run at the same time.")
+    max_queued: int = Field(10_000, ge=1, description="Investigations waiting before intake answers 503.")
+    max_body_bytes: int = Field(2 * 1024 * 1024, ge=1024, description="Largest request body.")
+    body_timeout: float = Field(10.0, gt=0, description="Seconds a sender may take for its body.")
+    group_window: float = Field(300.0, ge=0, description="Seconds within which alerts of one target join one investigation.")
+    replica_lease: float = Field(15.0, gt=0, description="Seconds without a heartbeat after which a replica's work is taken over.")
+
+    # notices
+    notify_webhook_url: str = Field("", description="Receives every finished report as signed JSON; empty: log only.")
+    notify_webhook_secret: SecretStr = Field(SecretStr(""), description="Key of the HMAC-SHA256 signature of that webhook.")
+
+    @field_validator("probe_targets", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def variable(name: str) -> str:
+    """The environment variable of a field, the plain alias where there is one."""
+    alias = Settings.model_fields[name].validation_alias
+    return str(alias.choices[1]) if isinstance(alias, AliasChoices) else PREFIX + name.upper()
+
+
+def env_example() -> str:
+    """The text of `.env.example`: every field with its sentence and its default."""
+    lines = ["# Copy to .env and change what you need; everything has a working default. Generated by `sre-agent settings --env`."]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if isinstance(default, SecretStr) or default is None or default == ():
+            default = ""
+        lines += ["", f"# {field.description}", f"{variable(name)}={str(default).lower() if isinstance(default, bool) else default}"]
+    return "\n".join(lines) + "\n"
