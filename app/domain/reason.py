@@ -54,6 +54,15 @@ class Reason(StrEnum):
     NUL_CHARACTER = "nul_character"
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     QUEUE_FULL = "queue_full"
+    TOO_DEEP = "too_deep"
+    NUMBER_OUT_OF_RANGE = "number_out_of_range"
+    LONE_SURROGATE = "lone_surrogate"
+    BODY_INCOMPLETE = "body_incomplete"
+    # a request was not understood (controller)
+    INVALID_PARAMETER = "invalid_parameter"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    INTERNAL_ERROR = "internal_error"
     # why an alert joined, or started nothing (ledger)
     NEW_EPISODE = "new_episode"
     REPEAT = "repeat"
