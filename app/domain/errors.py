@@ -5,6 +5,7 @@ SreAgentError
 ├── ToolFailure           a tool could not get its answer: error class decides about retries
 ├── ModelFailure          the model did not give a usable answer: the rules take over
 ├── ReplayDiverged        a replay met another call than the trail holds
+├── WriteInDoubt          a write was begun and has no recorded result: it goes to a person
 ├── IllegalMove           a status machine was asked for a move that is not in its table
 └── CircularDependency    a plan whose steps wait for one another
 """
@@ -39,16 +40,23 @@ class ToolFailure(SreAgentError):
 
 
 class ModelFailure(SreAgentError):
-    """The model gave no usable answer; the planner falls back to rules and says why."""
+    """The model gave no usable answer; the planner falls back to rules and says why. `transient`: asking again may help,
+    after `retry_after` seconds at least (0: the vendor did not say)."""
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(self, reason: Reason, detail: str, *, transient: bool = False, retry_after: float = 0.0) -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+        self.transient = transient
+        self.retry_after = retry_after
 
 
 class ReplayDiverged(SreAgentError):
     """A replay asked for a call that the trail does not hold."""
+
+
+class WriteInDoubt(SreAgentError):
+    """A write was begun in an earlier run and has no recorded result. It is never run again: a person must look."""
 
 
 class IllegalMove(SreAgentError):
