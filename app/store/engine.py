@@ -1,0 +1,64 @@
+"""A database URL turned into an engine with our settings, and the way everybody reads; `main` makes one per process."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+
+T = TypeVar("T")
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON")
+
+
+def database_url(url: str) -> str:
+    """Name our PostgreSQL driver where the URL names none; SQLite stays as it is."""
+    for plain in ("postgres://", "postgresql://"):
+        if url.startswith(plain):
+            return "postgresql+psycopg://" + url.removeprefix(plain)
+    return url
+
+
+def make_engine(url: str, pool_size: int = 10) -> Engine:
+    """SQLite: WAL, synchronous=FULL, and every transaction begins as BEGIN IMMEDIATE unless it only reads. PostgreSQL: psycopg.
+
+    The folder of a SQLite file is made if it is missing.
+    """
+    parsed = make_url(database_url(url))
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_size=pool_size, max_overflow=5, pool_pre_ping=True)
+    if parsed.database:
+        Path(parsed.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, pool_size=pool_size, max_overflow=5)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def is_sqlite(engine: Engine | Connection) -> bool:
+    return engine.dialect.name == "sqlite"
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    # The driver's own BEGIN comes only before the first write and never before a SAVEPOINT: we say it ourselves.
+    connection.isolation_level = None
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("reading") else "BEGIN IMMEDIATE")
+
+
+class Reads:
+    """Reads off the event loop, each in one transaction that sees one state and takes no write lock."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine.execution_options(reading=True)
+
+    async def run(self, fn: Callable[[Connection], T]) -> T:
+        return await asyncio.to_thread(self.run_here, fn)
+
+    def run_here(self, fn: Callable[[Connection], T]) -> T:
+        with self._engine.begin() as connection:
+            return fn(connection)
