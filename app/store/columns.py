@@ -37,7 +37,7 @@ class JsonText(TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Without what PostgreSQL cannot keep in text; the body as sent is kept as bytes beside it."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
@@ -49,12 +49,17 @@ class PlainText(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else _storable(value)
+        return None if value is None else storable(value)
+
+
+def indexed(text: str) -> str:
+    """What an index can hold of a text: itself, or its digest if it is too long."""
+    short = storable(text)
+    return short if len(short) <= 255 else f"sha256:{sha256(short.encode()).hexdigest()}"
 
 
 class IndexedText(TypeDecorator[str]):
-    """Text from outside that is looked up: what is too long for an index entry is replaced by its digest, on both sides
-    of every comparison."""
+    """Text from outside that is looked up; shortened in the same way on both sides of every comparison."""
 
     impl = String
     cache_ok = True
@@ -63,7 +68,4 @@ class IndexedText(TypeDecorator[str]):
         super().__init__(255)
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None:
-            return None
-        text = _storable(value)
-        return text if len(text) <= 255 else f"sha256:{sha256(text.encode()).hexdigest()}"
+        return None if value is None else indexed(value)

@@ -38,8 +38,8 @@ class Investigations:
         self._reads = reads
         self._clock = clock
 
-    async def get(self, investigation_id: str) -> Investigation | None:
-        return await self._reads.run(lambda connection: find(connection, investigation_id))
+    async def get(self, id: str) -> Investigation | None:
+        return await self._reads.run(lambda connection: find(connection, id))
 
     async def page(self, limit: int = 50, cursor: str = "", status: InvestigationStatus | None = None) -> InvestigationPage:
         """Newest first, without reports. `cursor` is the `next_cursor` of the page before; ValueError if it is none."""
