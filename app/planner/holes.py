@@ -1,0 +1,67 @@
+"""A resolved target -> what fills the holes of a playbook's steps; called by `rules`.
+
+Names come from the target alone, never from free text (design section 6, scope).
+"""
+
+from app.domain.case import CaseFile
+from app.domain.frozen import JsonObject
+from app.domain.target import ObjectRef, Target
+from app.planner.playbook import HOLE, Template
+
+WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob"})
+CLUSTER_SCOPED = frozenset({"Node", "PersistentVolume", "APIService"})
+
+
+def holes_of(case: CaseFile, default_namespace: str) -> dict[str, str]:
+    """Hole -> text; a hole that the target cannot fill is absent."""
+    ref, target = case.target.ref, case.target
+    found = {
+        "namespace": _namespace(target, default_namespace),
+        "service": ref.name if ref.kind == "Service" else "",
+        "service_name": _service_name(target),
+        "workload": _workload(target),
+        "pod": ref.name if ref.kind == "Pod" else "",
+        "container": target.container,
+        "node": ref.name if ref.kind == "Node" else "",
+        "kind": ref.kind,
+        "name": ref.name,
+        "event_kind": ref.kind if ref.kind not in ("Namespace", "Target", "Rule", "Cluster") else "",
+    }
+    if ref.kind == "Target":
+        found["scrape_job"], _, found["scrape_instance"] = ref.name.partition("/")
+    return {name: value for name, value in found.items() if value}
+
+
+def _namespace(target: Target, default_namespace: str) -> str:
+    believed = target.namespace or target.believed.get("namespace", "")
+    return believed or ("" if target.ref.kind in CLUSTER_SCOPED else default_namespace)
+
+
+def _workload(target: Target) -> str:
+    top: ObjectRef = target.workload
+    return top.name if top.kind in WORKLOADS else ""
+
+
+def _service_name(target: Target) -> str:
+    return target.ref.name if target.ref.kind == "Service" else _workload(target)
+
+
+def fill(template: Template, holes: dict[str, str]) -> tuple[JsonObject, str]:
+    """-> (arguments, "") or ({}, the hole that nothing fills). An argument all of whose holes are optional is left out
+    when one of them is empty."""
+    args: JsonObject = {}
+    for name, value in template.args.items():
+        if not isinstance(value, str):
+            args[name] = value
+            continue
+        empty = [(hole, mark) for hole, mark in HOLE.findall(value) if hole not in holes]
+        if any(not mark for _, mark in empty):
+            return {}, next(hole for hole, mark in empty if not mark)
+        if not empty:
+            args[name] = HOLE.sub(lambda m, arg=name: _quoted(holes[m.group(1)], arg), value)  # type: ignore[misc]
+    return args, ""
+
+
+def _quoted(text: str, argument: str) -> str:
+    """Inside a query the text stands in a PromQL string."""
+    return text.replace("\\", "\\\\").replace('"', '\\"') if argument == "query" else text
