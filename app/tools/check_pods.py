@@ -1,0 +1,96 @@
+"""check_pods: the pods of a namespace, service, workload or node, with owners and everything that may ail them."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from app.domain.frozen import JsonObject
+from app.domain.owners import Index, owner_chain
+from app.domain.tool import ToolContext, ToolResult, ToolStatus
+from app.tools.answers import Arguments, Findings, KubeName, LooseName, answer, read_spec
+from app.tools.kubernetes_client import KubernetesClient
+from app.tools.kubernetes_reading import Cluster, Query, read
+from app.tools.pod_text import pod_lines, trouble
+from app.tools.selection import narrow, ref_of
+
+MAX_IN_FULL = 60
+
+
+class CheckPodsArguments(Arguments):
+    """Which pods: a namespace, narrowed by service, workload or node."""
+
+    namespace: KubeName = Field(description="Namespace to look in.")
+    service: LooseName | None = Field(None, description="Workload name, Service name or app label.")
+    workload: KubeName | None = Field(None, description="Exact name of a Deployment, StatefulSet, DaemonSet, Job or ReplicaSet.")
+    node: KubeName | None = Field(None, description="Only pods of this node.")
+
+
+class CheckPods:
+    """TOOL-08, TREG-02; also answers as list_pods (decision 9)."""
+
+    arguments = CheckPodsArguments
+    spec = read_spec(
+        "check_pods",
+        "Check pod status for a service",
+        "kubernetes",
+        "pods",
+        CheckPodsArguments,
+        timeout_seconds=30.0,
+        retry_count=3,
+        rate_limit="100/minute",
+    )
+
+    def __init__(self, client: KubernetesClient) -> None:
+        self._client = client
+
+    async def run(self, arguments: CheckPodsArguments, context: ToolContext) -> ToolResult:
+        a, space = arguments, arguments.namespace
+        queries = [Query("Pod", space, fields=f"spec.nodeName={a.node}" if a.node else "", required=True), Query("ReplicaSet", space)]
+        queries += [Query("Service", space)] if a.service else []
+        cluster = await read(self._client, queries)
+        if any(o.kind == "Job" for p in cluster.of("Pod") for o in owner_chain(ref_of(p), cluster.known())):
+            await read(self._client, [Query("Job", space)], cluster)
+        if cluster.denied("Pod"):
+            return answer(self.spec, cluster.reading, Findings(ToolStatus.DENIED, f"Not allowed to read pods in {space}"))
+        known = cluster.known()
+        pods = narrow(cluster.of("Pod"), a.service or "", a.workload or "", known)
+        if not pods:
+            return answer(self.spec, cluster.reading, await self._none(a, cluster))
+        return answer(self.spec, cluster.reading, _findings(pods, known, cluster))
+
+    async def _none(self, a: CheckPodsArguments, cluster: Cluster) -> Findings:
+        """No pod fits: a workload without pods is no data, a name that nothing has is not found."""
+        wanted = a.workload or a.service or ""
+        data: JsonObject = {"pods": [], "owners": {}}
+        if not wanted:
+            return Findings(ToolStatus.NO_DATA, f"No pods in {a.namespace}" + (f" on {a.node}" if a.node else ""), data=data)
+        kinds = ("Deployment", "StatefulSet", "DaemonSet", "Job")
+        await read(self._client, [Query(k, a.namespace) for k in kinds], cluster)
+        there = narrow(cluster.of(*kinds), a.service or "", a.workload or "", cluster.known())
+        lines = [f"{w['kind']} {a.namespace}/{w['metadata']['name']}: has no pods" for w in there]
+        if there:
+            return Findings(ToolStatus.NO_DATA, f"{wanted} exists in {a.namespace} and has no pods", lines, data)
+        return Findings(ToolStatus.NOT_FOUND, f"Nothing called {wanted} in {a.namespace}", data=data)
+
+
+def _findings(pods: Sequence[JsonObject], known: Index, cluster: Cluster) -> Findings:
+    owners = {p["metadata"]["name"]: owner_chain(ref_of(p), known) for p in pods}
+    ranked = sorted(pods, key=lambda p: (not trouble(p), p["metadata"]["name"]))
+    in_full = {p["metadata"]["name"] for p in ranked[:MAX_IN_FULL]}
+    if len(pods) > MAX_IN_FULL:
+        cluster.reading.truncated.append(f"{len(pods)} pods, {MAX_IN_FULL} of them in full, those in trouble first")
+    lines = [line for p in pods for line in pod_lines(p, owners[p["metadata"]["name"]], p["metadata"]["name"] in in_full)]
+    chains = {name: [f"{o.kind}/{o.name}" for o in chain] for name, chain in owners.items()}
+    return Findings(ToolStatus.OK, summary(pods), lines, {"pods": [*pods], "owners": chains})
+
+
+def summary(pods: Sequence[JsonObject]) -> str:
+    """`Found 5 pods: 4 healthy, 1 high memory (pod-456)` (TOOL-08)."""
+    troubles = Counter(trouble(p) for p in pods)
+    parts = [f"{troubles.pop('', 0)} healthy"]
+    for word, count in sorted(troubles.items(), key=lambda t: (-t[1], t[0])):
+        names = [p["metadata"]["name"] for p in pods if trouble(p) == word]
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        parts.append(f"{count} {word} ({shown})")
+    return f"Found {len(pods)} pod{'s' if len(pods) != 1 else ''}: {', '.join(parts)}"

@@ -1,0 +1,59 @@
+"""describe_pod: one pod with its owners and its events."""
+
+from pydantic import AliasChoices, Field
+
+from app.domain.frozen import JsonObject
+from app.domain.owners import owner_chain
+from app.domain.tool import Provenance, ToolContext, ToolResult, ToolStatus
+from app.tools import events
+from app.tools.answers import Arguments, Findings, KubeName, answer, read_spec
+from app.tools.kubernetes_client import KubernetesClient
+from app.tools.kubernetes_reading import Cluster, Query, read
+from app.tools.pod_text import pod_lines, restarts, trouble
+from app.tools.selection import ref_of
+
+
+class DescribePodArguments(Arguments):
+    namespace: KubeName = Field(description="Namespace of the pod.")
+    pod: KubeName = Field(description="Name of the pod.", validation_alias=AliasChoices("pod", "pod_name"))
+
+
+class DescribePod:
+    """TOOL-04: `status`, `last_state`, `memory_limit`, `restarts` beside the pod itself; an unknown pod is `Not found`."""
+
+    arguments = DescribePodArguments
+    spec = read_spec("describe_pod", "One pod in full, with its events", "kubernetes", "pods", DescribePodArguments, provenance=Provenance.SEMI)
+
+    def __init__(self, client: KubernetesClient) -> None:
+        self._client = client
+
+    async def run(self, arguments: DescribePodArguments, context: ToolContext) -> ToolResult:
+        space, name = arguments.namespace, arguments.pod
+        cluster = Cluster()
+        cluster.add(await self._client.get("Pod", space, name))
+        if cluster.denied("Pod"):
+            return answer(self.spec, cluster.reading, Findings(ToolStatus.DENIED, f"Not allowed to read pods in {space}"))
+        about = f"involvedObject.kind=Pod,involvedObject.name={name}"
+        await read(self._client, [Query("Event", space, fields=about), Query("ReplicaSet", space)], cluster)
+        rows = events.rows(cluster.of("Event"))
+        lines = [events.line(r) for r in rows]
+        pods = cluster.of("Pod")
+        if not pods:
+            gone = ["Not found", *lines]  # events outlive their pod
+            return answer(self.spec, cluster.reading, Findings(ToolStatus.NOT_FOUND, "Not found", gone, {"error": "Not found", "events": rows}))
+        pod = pods[0]
+        owners = owner_chain(ref_of(pod), cluster.known())
+        data = {"pod": pod, "events": rows, "owners": [str(o) for o in owners], **_short(pod)}
+        summary = f"{name}: {data['status']}, {data['restarts']} restarts" + (f", last {data['last_state']}" if data["last_state"] else "")
+        return answer(self.spec, cluster.reading, Findings(ToolStatus.OK, summary, [*pod_lines(pod, owners), *lines], data))
+
+
+def _short(pod: JsonObject) -> JsonObject:
+    ended = [(s.get("lastState") or {}).get("terminated") or {} for s in pod.get("status", {}).get("containerStatuses") or ()]
+    limits = [((c.get("resources") or {}).get("limits") or {}).get("memory") for c in pod.get("spec", {}).get("containers") or ()]
+    return {
+        "status": trouble(pod) or str(pod.get("status", {}).get("phase", "Unknown")),
+        "last_state": next((str(e["reason"]) for e in ended if e.get("reason")), ""),
+        "memory_limit": next((m for m in limits if m), ""),
+        "restarts": restarts(pod),
+    }
