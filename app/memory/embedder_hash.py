@@ -19,7 +19,7 @@ class HashEmbedder:
 
     id = "hash-3-5-grams"
     dimensions = 384
-    max_distance = 1.0
+    max_distance = 1.5
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return np.stack([self._one(text) for text in texts]) if texts else np.empty((0, self.dimensions), np.float32)

@@ -28,7 +28,7 @@ class MinilmEmbedder:
 
     id = "minilm-l6-v2-int8"
     dimensions = 384
-    max_distance = 1.0
+    max_distance = 1.25
 
     def __init__(self, model: Path | None = None, vocabulary: Path = VOCABULARY, threads: int = 1) -> None:
         self._model = model
