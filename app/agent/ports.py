@@ -41,3 +41,6 @@ class Executor(Protocol):
     """The one door to tools. Never raises for a tool's or a gate's sake; cancellation passes through."""
 
     async def execute(self, call: ToolCall, context: CallContext) -> Outcome: ...
+
+    def writes(self, tool: str) -> bool:
+        """Whether a call of that name may change something: the journal never runs such a call twice."""

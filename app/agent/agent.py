@@ -1,0 +1,117 @@
+"""One investigation, from its alerts to its report. Called by `runtime` for work, by `replay` for looking again.
+
+Every call that touches the world goes through the journal, so that running again, after a crash or for a replay, is the
+same code over a fuller journal.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from app.agent.engine import PlanExecutionEngine
+from app.agent.measuring import measure_end, measure_recall
+from app.agent.parts import AgentParts
+from app.agent.reporting import Finished, past_case_of, recent_of, report_of, service_of, stamped, summary_of, task_of
+from app.agent.session import Session
+from app.domain.alert import Alert
+from app.domain.errors import SreAgentError
+from app.domain.frozen import JsonObject, iso
+from app.domain.investigation import Investigation
+from app.domain.memory import Recalled, RecallQuery
+from app.domain.plan import Plan
+from app.domain.ports import Journal
+from app.domain.report import Report
+from app.domain.trail import EventType
+from app.domain.verdict import Assessment, Verdict, as_json
+
+
+class InfrastructureAgent:
+    def __init__(self, parts: AgentParts) -> None:
+        self._parts = parts
+        self._engine = PlanExecutionEngine(parts.executor, parts.diagnosis)
+
+    async def investigate(self, investigation: Investigation, journal: Journal) -> Report:
+        """Recall, plan, run, conclude, remember. The report is complete in shape even where a limit ended the work."""
+        session = await self._begin(investigation, journal)
+        recalled = await self._recall(session)
+        plan = await self._plan(session, recalled)
+        assessment = await self._engine.run(plan, session)
+        verdict = await self._conclude(session, assessment, recalled)
+        report, run = await self._report(session, recalled, plan, verdict)
+        await self._remember(session, run)
+        return report
+
+    async def _begin(self, investigation: Investigation, journal: Journal) -> Session:
+        """The alerts and the time as the first run saw them: later runs look at the same."""
+
+        async def read() -> JsonObject:
+            return {"now": iso(self._parts.clock()), "alerts": [as_json(alert) for alert in investigation.alerts]}
+
+        first = investigation.alerts[0]
+        start, _ = await journal.call(EventType.AGENT_START, "start", {"task": first.name, "fingerprint": first.fingerprint}, read)
+        alerts = tuple(Alert.model_validate(alert) for alert in start["alerts"])
+        session = Session(investigation.id, alerts, datetime.fromisoformat(start["now"]), journal, self._parts)
+        await journal.note(EventType.TARGET, "target", as_json(session.target))
+        return session
+
+    async def _recall(self, session: Session) -> Recalled:
+        """What memory says; read from the journal on a later run, for memory goes on meanwhile."""
+        case = session.case()
+        query = RecallQuery(
+            investigation_id=session.id,
+            task=task_of(case),
+            service=service_of(case),
+            target=str(case.target.workload),
+            alert_type=case.alert.type,
+        )
+
+        async def ask() -> JsonObject:
+            recalled = await self._parts.memory.recall(query)
+            measure_recall(recalled)
+            return as_json(recalled)
+
+        answer, _ = await session.journal.call(EventType.MEMORY_RECALL, "recall", as_json(query), ask)
+        return Recalled.model_validate(answer)
+
+    async def _plan(self, session: Session, recalled: Recalled) -> Plan:
+        with session.pace.own():
+            plan = await self._parts.planner.plan(session.case(), recalled, session.journal)
+        session.usage = plan.usage
+        await session.journal.note(EventType.PLAN, "plan", as_json(plan))
+        return plan
+
+    async def _conclude(self, session: Session, assessment: Assessment, recalled: Recalled) -> Verdict:
+        """The rules' verdict, and what a model makes of it unless the work was stopped."""
+        with session.pace.own():
+            verdict = self._parts.diagnosis.conclude(session.case(), assessment)
+            if session.stopped is None:
+                verdict = await self._parts.planner.conclude(session.case(), verdict, recalled, session.journal)
+        return verdict
+
+    async def _report(self, session: Session, recalled: Recalled, plan: Plan, verdict: Verdict) -> tuple[Report, Finished]:
+        """Making the report is our own work too, so the clocks are read after it and the reading is stamped on it."""
+        limits, before = self._parts.limits, session.pace.reading()
+        run = Finished(session.case(), recalled, plan, verdict, before, session.iteration, session.stopped, limits)
+        with session.pace.own():
+            draft = report_of(run)
+        reading = await session.read_the_clock(EventType.DECISION, "decision", as_json(verdict))
+        return stamped(draft, reading), replace(run, reading=reading)
+
+    async def _remember(self, session: Session, run: Finished) -> None:
+        """In both layers of memory, once; an incomplete run is no past case (LOOP-13)."""
+
+        async def store() -> JsonObject:
+            try:
+                await self._parts.memory.remember(past_case_of(run), str(run.case.target.workload), recent_of(run))
+            except (OSError, SreAgentError) as failure:  # the report does not depend on it
+                return {"stored": False, "note": f"{type(failure).__name__}: {failure}"}
+            return {"stored": True}
+
+        async def end() -> JsonObject:
+            measure_end(run)
+            return {}
+
+        if run.incomplete is None:
+            await session.journal.call(EventType.MEMORY_STORED, "remember", {"episode_id": session.id}, store)
+        else:
+            await session.journal.note(EventType.AGENT_INCOMPLETE, "incomplete", {"reason": run.incomplete.value})
+        await session.journal.call(EventType.AGENT_DONE, "done", summary_of(run), end)

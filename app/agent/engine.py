@@ -1,0 +1,126 @@
+"""Runs a plan, and the steps that the diagnosis asks for after it, each as one journalled call through the one door.
+
+Called by `InfrastructureAgent`. Steps whose dependencies are done run together, at most `limits.parallel` at once; they are
+begun and booked in the order of the plan, so that a second run asks and sees the same.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Any
+
+import structlog
+
+from app.agent.filling import Unfilled, fill
+from app.agent.ports import Diagnosis, Executor
+from app.agent.session import Session, canonical
+from app.agent.updates import lacking, not_run, update_of
+from app.domain.errors import CircularDependency, WriteInDoubt
+from app.domain.frozen import JsonObject
+from app.domain.plan import Plan, Step, StepUpdate
+from app.domain.reason import Reason
+from app.domain.tool import Outcome, StepStatus, ToolCall
+from app.domain.trail import EventType
+from app.domain.verdict import Assessment, as_json
+
+log = structlog.get_logger()
+LEADERS = 3
+
+
+class PlanExecutionEngine:
+    def __init__(self, executor: Executor, diagnosis: Diagnosis) -> None:
+        self._executor = executor
+        self._diagnosis = diagnosis
+
+    async def run(self, plan: Plan, session: Session) -> Assessment:
+        """Execute, observe, adapt: rounds of steps until nothing more would change the answer, or a limit is reached."""
+        steps = plan.steps
+        while True:
+            await self._round(steps, session)
+            assessment = await self._observe(session)
+            steps = session.fresh(assessment.next_steps)
+            if not steps or await session.must_stop():
+                return assessment
+
+    async def _round(self, steps: Iterable[Step], session: Session) -> None:
+        """Every step once: those that wait for none first, together, then those that waited for them."""
+        waiting = session.open_round(steps)
+        while waiting:
+            try:
+                updates = await together(self._step(step, session) for step in ready_among(waiting))
+            except CircularDependency as knot:
+                updates = [not_run(step, session.numbers[step.id], StepStatus.BLOCKED, str(knot)) for step in waiting.values()]
+            for update in updates:
+                session.record(update)
+                del waiting[update.step.id]
+
+    async def _step(self, step: Step, session: Session) -> StepUpdate:
+        """Judge whether it can run, run it, say what came of it."""
+        number = session.numbers[step.id]
+        if need := lacking(step, session.done):
+            return not_run(step, number, StepStatus.BLOCKED, need)
+        try:
+            call = session.call_for(step, fill(step, session.done))
+        except Unfilled as gap:
+            return not_run(step, number, StepStatus.SKIPPED, f"needs {gap}")
+        log.info("agent_step", step_number=number, action_type=step.tool, reasoning=step.reason[:500], outcome="pending")
+        async with session.slots:
+            outcome = await self._call(call, session)
+        result = "success" if outcome.status is StepStatus.SUCCESS else f"failed:{outcome.note}"
+        log.info("agent_step", step_number=number, action_type=step.tool, reasoning=step.reason[:500], outcome=result)
+        return update_of(step, number, outcome)
+
+    async def _call(self, call: ToolCall, session: Session) -> Outcome:
+        """One journalled call: read from the journal if it is there, else made through the executor."""
+        context = session.take(call)
+
+        async def run() -> JsonObject:
+            return as_json(await self._executor.execute(call, context))
+
+        asked = {"tool": call.tool, "args": call.args, "step": call.step_id, "writes": self._executor.writes(call.tool)}
+        try:
+            answer, _ = await session.journal.call(EventType.TOOL_CALL, f"tool:{call.tool}:{canonical(call.args)}", asked, run)
+        except WriteInDoubt as doubt:
+            return Outcome(call=call, status=StepStatus.BLOCKED, reason=Reason.APPROVAL, note=str(doubt))
+        outcome = Outcome.model_validate(answer | {"call": as_json(call)})
+        await _note_trouble(outcome, session)
+        return outcome
+
+    async def _observe(self, session: Session) -> Assessment:
+        """What the diagnosis makes of everything so far; its reasoning and the time it is become part of the trail."""
+        await session.look_again()
+        with session.pace.own():
+            assessment = self._diagnosis.assess(session.case())
+        asked = {
+            "why": assessment.why,
+            "hypotheses": [f"{h.cause} on {h.object}: {h.confidence:.2f}" for h in assessment.hypotheses[:LEADERS]],
+            "next": [f"{s.tool} {canonical(s.args)}: {s.reason}" for s in assessment.next_steps],
+        }
+        await session.read_the_clock(EventType.REASONING, f"round:{session.iteration}", asked)
+        return assessment
+
+
+def ready_among(waiting: Mapping[str, Step]) -> list[Step]:
+    """Those whose dependencies are done. Raises CircularDependency if none is (EXEC-03)."""
+    ready = [step for step in waiting.values() if not waiting.keys() & set(step.depends_on)]
+    if not ready:
+        raise CircularDependency(tuple(waiting))
+    return ready
+
+
+async def together(steps: Iterable[Coroutine[Any, Any, StepUpdate]]) -> list[StepUpdate]:
+    """Answers in the order given. The first exception is raised once all are done, so that none runs on unseen."""
+    answers = await asyncio.gather(*steps, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in answers if isinstance(answer, StepUpdate)]
+
+
+async def _note_trouble(outcome: Outcome, session: Session) -> None:
+    """What a gate refused, and what a tool could not bring, as events of their own."""
+    if outcome.status in (StepStatus.SUCCESS, StepStatus.SKIPPED):
+        return
+    event = EventType.GUARDRAIL if outcome.status is StepStatus.BLOCKED else EventType.TOOL_ERROR
+    reason = outcome.reason.value if outcome.reason else ""
+    data = {"call_id": outcome.call.id, "tool": outcome.call.tool, "status": outcome.status.value, "reason": reason, "note": outcome.note}
+    await session.journal.note(event, f"{event.value.lower()}:{outcome.call.id}", data)

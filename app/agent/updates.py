@@ -1,0 +1,38 @@
+"""Outcomes of steps -> step updates, with what happens next in words (EXEC-06, EXEC-08); used by `engine`."""
+
+from collections.abc import Mapping
+
+from app.domain.plan import Step, StepUpdate
+from app.domain.reason import Reason
+from app.domain.tool import Outcome, StepStatus, ToolCall
+
+NEXT = {
+    StepStatus.SUCCESS: "continue",
+    StepStatus.PARTIAL: "skipped: the investigation continues without this data",
+    StepStatus.FAILED: "continue with the remaining tools",
+    StepStatus.ERROR: "continue with the remaining tools",
+    StepStatus.SKIPPED: "continue without this step",
+    StepStatus.AWAITING_APPROVAL: "wait for a person",
+}
+
+
+def update_of(step: Step, number: int, outcome: Outcome) -> StepUpdate:
+    following = NEXT.get(outcome.status) or f"blocked: {outcome.note}"
+    return StepUpdate(number=number, step=step, outcome=outcome, next_action=following)
+
+
+def not_run(step: Step, number: int, status: StepStatus, note: str) -> StepUpdate:
+    """A step that never became a call: it waits for something that will not come."""
+    call = ToolCall(id=f"c{number}", tool=step.tool, args=step.args, step_id=step.id)
+    return update_of(step, number, Outcome(call=call, status=status, reason=Reason.DEPENDENCY_FAILED, note=note))
+
+
+def lacking(step: Step, done: Mapping[str, StepUpdate]) -> str:
+    """What a step needs and will not get, "" if nothing. Optional steps may fail without blocking those that wait for them."""
+    for name in step.depends_on:
+        before = done.get(name)
+        if before is None:
+            return f"needs step {name}, which is not in the plan"
+        if not before.step.optional and before.status is not StepStatus.SUCCESS:
+            return f"needs step {name} ({before.step.tool}), which ended as {before.status}: {before.result_line}"
+    return ""
