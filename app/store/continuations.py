@@ -52,7 +52,7 @@ class Continuations:
         connection.execute(insert(investigations), row)
         links = select(investigation_alerts).where(investigation_alerts.c.investigation_id == investigation_id)
         for link in connection.execute(links).all():
-            connection.execute(insert(investigation_alerts).values(**link._mapping | {"investigation_id": new_id}))
+            connection.execute(insert(investigation_alerts).values({**link._mapping, "investigation_id": new_id}))
         history = {"from": "", "to": InvestigationStatus.QUEUED.value, "forked_from": investigation_id, "after": after}
         append(connection, new_id, now, EventType.STATUS, "queued:0", history)
         for event in events_of(connection, investigation_id, limit=max(after, 0)):

@@ -41,6 +41,9 @@ class Investigations:
     async def get(self, id: str) -> Investigation | None:
         return await self._reads.run(lambda connection: find(connection, id))
 
+    async def status(self, id: str) -> InvestigationStatus | None:
+        return await self._reads.run(lambda connection: _status(connection, id))
+
     async def page(self, limit: int = 50, cursor: str = "", status: InvestigationStatus | None = None) -> InvestigationPage:
         """Newest first, without reports. `cursor` is the `next_cursor` of the page before; ValueError if it is none."""
         before = int(cursor) if cursor else None
@@ -50,12 +53,6 @@ class Investigations:
         """How many there are in each status, zeros included."""
         rows = await self._reads.run(lambda connection: connection.execute(select(t.c.status, func.count()).group_by(t.c.status)).all())
         return dict.fromkeys(InvestigationStatus, 0) | {InvestigationStatus(status): count for status, count in rows}
-
-    async def unfinished(self, limit: int = 500, after: str = "") -> tuple[str, ...]:
-        """Ids of queued and running ones, in id order, ids greater than `after`."""
-        busy = [InvestigationStatus.QUEUED.value, InvestigationStatus.RUNNING.value]
-        query = select(t.c.id).where(t.c.status.in_(busy), t.c.id > after).order_by(t.c.id).limit(limit)
-        return await self._reads.run(lambda connection: tuple(connection.scalars(query)))
 
     async def start(self, investigation_id: str) -> Begun:
         """To running, or note RESUMED if it runs already; counts the attempt. IllegalMove if it has ended."""

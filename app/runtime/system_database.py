@@ -1,0 +1,26 @@
+"""DBOS's engine: the same database as ours, with our settings; the only module here that touches SQLAlchemy."""
+
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url
+
+from app.store.engine import database_url
+
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON")
+
+
+def system_engine(url: str) -> Engine:
+    """A pool of its own, so that a flood of our reads never starves the queue. DBOS relies on the driver's own
+    BEGIN IMMEDIATE before the first write, where our engine begins by itself."""
+    parsed = make_url(database_url(url))
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_size=8, max_overflow=8, pool_pre_ping=True)
+    engine = create_engine(parsed, pool_size=8, max_overflow=8)
+    event.listen(engine, "connect", _prepare)
+    return engine
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = "IMMEDIATE"
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
