@@ -120,7 +120,8 @@ class EpisodeIndex:
                 return
             reset, why = chroma.embedded or held > wanted, f"it holds {held} of {wanted} rows"
         except IndexBroken as error:
-            reset, why = True, str(error)
+            log.warning("MEMORY_INDEX_BROKEN", reason=str(error))
+            reset, why = True, "it was broken"
         except IndexUnreachable as error:
             self._away(str(error))
             return
@@ -139,12 +140,13 @@ class EpisodeIndex:
         if self.state is not State.READY or self._chroma is None:
             return
         if isinstance(error, IndexBroken):
+            log.warning("MEMORY_INDEX_BROKEN", reason=str(error))
             self._rebuild(self._chroma, True, str(error))
         else:
             self._away(str(error))
 
     def _rebuild(self, chroma: VectorIndex, reset: bool, why: str) -> None:
-        log.warning("MEMORY_INDEX_REBUILD", reason=why, embedder=self._embedder.id)
+        log.info("MEMORY_INDEX_BUILD", reason=why, embedder=self._embedder.id)
         self._start(self._build(chroma, reset))
 
     async def _build(self, chroma: VectorIndex, reset: bool) -> None:

@@ -22,6 +22,7 @@ from app.memory.vector_index import Hit
 T = TypeVar("T")
 
 COLLECTION = "agent_episodes"
+HNSW = {"hnsw": {"space": "l2", "ef_construction": 200, "ef_search": 200}}
 _CUT = 200
 _SERVER_SECONDS = 10.0
 
@@ -107,7 +108,7 @@ class ChromaIndex:
             )
             # Chroma's own HTTP session waits for ever; there is no public way to say otherwise.
             self._client._server._session.timeout = _SERVER_SECONDS
-        self._collection = self._client.get_or_create_collection(self._name, embedding_function=None, configuration={"hnsw": {"space": "l2"}})
+        self._collection = self._client.get_or_create_collection(self._name, embedding_function=None, configuration=HNSW)
 
     def _ready(self) -> Any:
         if self._collection is None:
