@@ -103,9 +103,9 @@ async def _parse(
 
 
 def _tell(intake: Intake, accepted: Accepted) -> None:
-    """Metrics, log lines, and the ids for the access line; a line at info only where an alert started something."""
+    """Log lines, and the ids for the access line; a line at info only where an alert started something. The ledger
+    counts what it accepts."""
     for disposition in accepted.dispositions:
-        metrics.alerts_accepted_total.labels(metrics.AGENT_NAME, disposition.reason.value).inc()
         write = _log.info if disposition.started else _log.debug
         ids = {"alert_id": disposition.alert_id, "investigation_id": disposition.investigation_id or "unknown"}
         write("alert_accepted", reason=disposition.reason.value, fingerprint=disposition.fingerprint, **ids)

@@ -93,6 +93,12 @@ def _unknown_cursor(cursor: str) -> Refused:
     return Refused(400, Reason.INVALID_PARAMETER, f"`cursor` ({len(cursor)} characters) is none of ours: pass `next_cursor` as it was given")
 
 
+def _check_cursor(cursor: str) -> None:
+    """Plain characters, and no number that a database would choke on."""
+    if not _CURSOR.fullmatch(cursor) or (cursor.isdecimal() and (len(cursor) > 16 or int(cursor) > _MOST)):
+        raise _unknown_cursor(cursor)
+
+
 async def _found(request: Request, id: str) -> Investigation:
     investigation = await parts_of(request).investigations.get(id) if _ID.fullmatch(id) else None
     if investigation is None:
@@ -119,8 +125,7 @@ async def list_investigations(
 
 
 async def _investigations(request: Request, limit: int, cursor: str, status: InvestigationStatus | None) -> InvestigationPage:
-    if not _CURSOR.fullmatch(cursor):
-        raise _unknown_cursor(cursor)
+    _check_cursor(cursor)
     try:
         return await parts_of(request).investigations.page(limit, cursor, status)
     except ValueError:
@@ -216,8 +221,7 @@ async def get_ledger(
 
 
 async def _ledger(request: Request, limit: int, cursor: str, fingerprint: str) -> LedgerPage:
-    if not _CURSOR.fullmatch(cursor):
-        raise _unknown_cursor(cursor)
+    _check_cursor(cursor)
     try:
         return await parts_of(request).ledger.entries(limit, cursor, fingerprint)
     except ValueError:

@@ -15,6 +15,7 @@ from app.domain.frozen import JsonObject
 from app.domain.reason import Reason
 
 _BOM = b"\xef\xbb\xbf"
+_OTHER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def _refuse(reason: Reason, detail: str) -> NoReturn:
@@ -22,6 +23,8 @@ def _refuse(reason: Reason, detail: str) -> NoReturn:
 
 
 def _decode(body: bytes) -> str:
+    if body.startswith(_OTHER_MARKS):
+        _refuse(Reason.WRONG_ENCODING, "the body is UTF-16: send UTF-8")
     if b"\x00" in body:
         _refuse(Reason.NUL_CHARACTER, f"byte {body.index(0)} of the body is NUL: send UTF-8 text")
     try:
