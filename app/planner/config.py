@@ -25,9 +25,11 @@ class Price(Frozen):
 
 # Public list prices; a model that is not here needs its price in the configuration (decision 1).
 PRICES = {
+    "claude-sonnet-4-6": Price(prompt=3.0, completion=15.0),
     "claude-sonnet-4-5-20250929": Price(prompt=3.0, completion=15.0),
     "claude-sonnet-4-20250514": Price(prompt=3.0, completion=15.0),
     "claude-haiku-4-5-20251001": Price(prompt=1.0, completion=5.0),
+    "claude-opus-4-6": Price(prompt=5.0, completion=25.0),
     "claude-3-haiku-20240307": Price(prompt=0.25, completion=1.25),
     "claude-3-opus-20240229": Price(prompt=15.0, completion=75.0),
 }
@@ -42,7 +44,7 @@ class ModelConfig:
     """
 
     api_key: SecretStr
-    model: str = "claude-sonnet-4-5-20250929"
+    model: str = "claude-sonnet-4-6"
     base_url: str = ""
     prices: dict[str, Price] = field(default_factory=lambda: dict(PRICES))
     timeout: float = 30.0

@@ -21,6 +21,9 @@ _TELLING = re.compile(
     re.IGNORECASE,
 )
 
+# The client and the model know tags that speak with authority; no text of others may hold one.
+_TAG = re.compile(r"<(?=[/!?A-Za-z])")
+
 
 @dataclass(frozen=True)
 class Line:
@@ -31,7 +34,7 @@ class Line:
 
 
 def fence(label: str, text: str, redact: Redact) -> str:
-    inside = redact(text)[0]
+    inside = _TAG.sub("&lt;", redact(text)[0])
     mark = hashlib.sha256(inside.encode()).hexdigest()[:12]
     return f"<data {mark} {label}>\n{inside}\n</data {mark}>"
 

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import random
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -74,6 +75,7 @@ def _boundary(reason: Reason) -> Iterator[None]:
     except Silence:
         raise
     except Exception as error:
+        log.error("planner_error", where=traceback.format_exc(limit=-6))
         raise Silence(reason, f"{type(error).__name__} in the planner") from error
 
 

@@ -3,8 +3,11 @@
 """
 
 import asyncio
+import warnings
 
 import anthropic
+import structlog
+from anthropic.resources.messages import DEPRECATED_MODELS
 from pydantic import BaseModel
 from pydantic_ai import Agent, ToolOutput, capture_run_messages
 from pydantic_ai.exceptions import (
@@ -30,6 +33,7 @@ from app.domain.reason import Reason
 from app.planner.asking import Question, Reply
 from app.planner.config import VENDOR_URL, ModelConfig
 
+log = structlog.get_logger(__name__)
 # The first that fits names the failure; the flag says whether trying again may help.
 FAILURES: tuple[tuple[type[ModelAPIError], Reason, bool], ...] = (
     (ModelAuthenticationError, Reason.MODEL_AUTHENTICATION, False),
@@ -47,11 +51,19 @@ class Claude:
     """Fills `Model` of `asking`."""
 
     def __init__(self, config: ModelConfig) -> None:
+        if config.model in DEPRECATED_MODELS:
+            # Said once in our log, instead of by the client as a Python warning at every call.
+            log.warning("model_deprecated", model=config.model, ends=DEPRECATED_MODELS[config.model])
+            warnings.filterwarnings("ignore", message="The model .* is deprecated", category=DeprecationWarning)
         self._client = anthropic.AsyncAnthropic(
             api_key=config.api_key.get_secret_value(), base_url=config.base_url or VENDOR_URL, max_retries=0, timeout=config.timeout
         )
         self._model = AnthropicModel(config.model, provider=AnthropicProvider(anthropic_client=self._client))
-        self._settings = ModelSettings(max_tokens=config.answer_tokens, temperature=config.temperature)
+        self._settings = ModelSettings(
+            max_tokens=config.answer_tokens,
+            temperature=config.temperature,
+            framing_announcement="never",  # we use none of the library's <system> blocks, so nothing may speak through one
+        )
 
     async def ask(self, question: Question, complaint: str, timeout: float) -> Reply:
         agent: Agent[object, BaseModel] = Agent(
@@ -70,9 +82,13 @@ class Claude:
             except TimeoutError as error:
                 raise ModelFailure(Reason.MODEL_TIMEOUT, f"no answer within {timeout:g} s", transient=True) from error
             except ModelAPIError as error:
+                if type(error) is ModelAPIError:  # no category and no status: the body could not be read
+                    return _reply(usage, seen, complaint="the response was no JSON")
                 raise failure_of(error) from error
             except AgentRunError as error:
                 return _reply(usage, seen, complaint=f"{error.message}: {error.__cause__ or ''}"[:500])
+            except (AttributeError, KeyError, TypeError, ValueError) as error:  # JSON, but no message: the client trips over it
+                return _reply(usage, seen, complaint=f"the response was no message ({type(error).__name__})")
         return _reply(usage, seen, output=result.output.model_dump(mode="json"))
 
     async def close(self) -> None:
