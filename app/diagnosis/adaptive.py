@@ -1,0 +1,153 @@
+"""What to read next: follow what was found to its reason, then separate the leading causes, then widen.
+
+Called after each round by `diagnosis`. Never asks for a call that was made, and stops when the leader cannot be
+overtaken or the read budget is used."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app.diagnosis.kube import is_unhealthy, statuses
+from app.diagnosis.ranking import Candidate, leaders
+from app.diagnosis.reading import ALIASES, Seen, dig
+from app.diagnosis.signals.nodes import UNIT_QUERY
+from app.diagnosis.world import World
+from app.domain.case import Signal
+from app.domain.frozen import JsonObject
+from app.domain.plan import Step
+from app.domain.target import ObjectRef
+
+MAX_READS = 15
+PER_ROUND = 4
+SURE = 0.8
+LOGS_PER_ROUND = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    tool: str
+    args: JsonObject
+    reason: str
+
+
+def next_steps(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...]) -> tuple[Step, ...]:
+    """Up to four steps, most telling first; () when nothing would change the answer."""
+    made = {_key(u.step.tool, u.step.args) for u in world.case.updates}
+    room = min(PER_ROUND, MAX_READS - len(world.case.updates))
+    chosen: list[Ask] = []
+    for ask in _asks(world, found, ranked):
+        key = _key(ask.tool, ask.args)
+        if len(chosen) < room and key not in made and _possible(world, ask):
+            made.add(key)
+            chosen.append(ask)
+    ids = _ids(world, len(chosen))
+    return tuple(Step(id=i, tool=a.tool, args=a.args, reason=a.reason) for i, a in zip(ids, chosen, strict=True))
+
+
+def _key(tool: str, args: JsonObject) -> tuple[str, str]:
+    return ALIASES.get(tool, tool), repr(sorted((k, repr(v)) for k, v in args.items() if v not in (None, "", False)))
+
+
+def _ids(world: World, count: int) -> list[str]:
+    """`r<round>-<n>`, unique in the investigation: the round is one more than the highest so far."""
+    rounds = [int(u.step.id[1:].split("-")[0]) for u in world.case.updates if u.step.id.startswith("r") and u.step.id[1:].split("-")[0].isdigit()]
+    return [f"r{max(rounds, default=1) + 1}-{n}" for n in range(1, count + 1)]
+
+
+def _possible(world: World, ask: Ask) -> bool:
+    source = "prometheus" if ask.tool in ("get_metrics", "query_prometheus", "get_alerts") else "kubernetes"
+    return source in world.case.sources and all(v for k, v in ask.args.items() if k in ("namespace", "pod", "node"))
+
+
+def _asks(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...]) -> Iterator[Ask]:
+    kinds = {s.kind for s in found}
+    namespace = world.case.target.namespace
+    best = ranked[0] if ranked else None
+    sure = best is not None and best.confidence >= SURE
+    if not sure:
+        yield Ask("check_pods", {"namespace": namespace}, "see every pod of the namespace, not only the alert's")
+        yield Ask("check_events", {"namespace": namespace}, "see what the control plane says about the namespace")
+    yield from _follow(world, kinds, namespace, ranked)
+    if not sure:
+        yield Ask("check_workloads", {"namespace": namespace}, "see what the controllers say")
+        yield Ask("check_services", {"namespace": namespace}, "see whether Services meet ready pods")
+        yield from _widen(world, namespace)
+
+
+def _follow(world: World, kinds: set[str], namespace: str, ranked: tuple[Candidate, ...]) -> Iterator[Ask]:
+    """Leads: each found symptom has the place where its reason is written."""
+    if kinds & {"node_not_ready", "lease_stale", "pending_unnoticed", "runtime_socket_down"} or world.case.target.ref.kind == "Node":
+        yield Ask("check_nodes", {}, "see which nodes are in trouble and why")
+        yield Ask("query_prometheus", {"query": UNIT_QUERY, "minutes": 15}, "see which units of the nodes are down")
+    if any(k.startswith("unschedulable_") for k in kinds):
+        yield Ask("check_nodes", {}, "compare what the pod demands with what the nodes offer")
+    if kinds & {"unschedulable_claim_unbound", "unschedulable_claim_missing", "volume_not_mounted"}:
+        yield Ask("check_storage", {"namespace": namespace}, "see why the claim is not bound")
+    if kinds & {"pods_refused", "unschedulable_claim_missing", "service_missing", "limits_required"}:
+        yield Ask("check_quotas", {"namespace": namespace}, "see which quota or account refuses")
+    logs = [a for pod in _suspects(world, ranked) for a in _logs(pod)]
+    yield from logs[:LOGS_PER_ROUND]
+    if kinds & {"crash_looping", "container_restarting", "readiness_failing", "rollout_not_progressing", "container_oom_killed", "errors_rose"}:
+        yield Ask("get_recent_deploys", {"namespace": namespace}, "see whether a release came before")
+        yield Ask("check_workloads", {"namespace": namespace}, "see whether a release is stuck")
+
+
+def _suspects(world: World, ranked: tuple[Candidate, ...]) -> list[Seen]:
+    """One pod of each workload whose containers fail by themselves, the leaders' first."""
+    order = [str(c.object) for c in leaders(ranked)] + [str(world.case.target.workload)]
+    chosen: dict[str, Seen] = {}
+    for pod in world.of("Pod"):
+        workload = str(world.workload_of(pod))
+        if world.in_trouble(pod) and any(_ran(s) for s, _ in statuses(pod.item)) and _worse(pod, chosen.get(workload)):
+            chosen[workload] = pod
+    return [chosen[w] for w in sorted(chosen, key=lambda w: (order.index(w) if w in order else len(order), w))]
+
+
+def _worse(pod: Seen, other: Seen | None) -> bool:
+    return other is None or (is_unhealthy(pod.item) and not is_unhealthy(other.item))
+
+
+def _ran(status: JsonObject) -> bool:
+    return bool(dig(status, "state", "running") or dig(status, "state", "terminated") or dig(status, "lastState", "terminated"))
+
+
+def _logs(pod: Seen) -> list[Ask]:
+    """The log of the run that ended where there is one, else of the running one; of the container that fails."""
+    ill = [s for s, _ in statuses(pod.item) if _ran(s) and (not s.get("ready") or s.get("restartCount"))]
+    asks = []
+    for status in ill[:1]:
+        args: JsonObject = {"namespace": pod.namespace, "pod": pod.name, "container": str(status.get("name"))}
+        if dig(status, "lastState", "terminated"):
+            asks.append(Ask("get_logs", {**args, "previous": True}, "read what the container said before it ended"))
+        else:
+            asks.append(Ask("get_logs", args, "read what the container says"))
+    return asks
+
+
+def _widen(world: World, namespace: str) -> Iterator[Ask]:
+    """Nothing found yet: the places where quiet faults are written."""
+    yield Ask("check_nodes", {}, "see whether a node is in trouble")
+    yield Ask("query_prometheus", {"query": UNIT_QUERY, "minutes": 15}, "see which units of the nodes are down")
+    yield Ask("check_quotas", {"namespace": namespace}, "see whether a quota is at its limit")
+    yield from _target_logs(world)
+    yield Ask("get_recent_deploys", {"namespace": namespace}, "see what changed")
+    target = world.case.target.workload
+    narrow = {"workload": target.name} if target.kind in ("Deployment", "StatefulSet", "DaemonSet") else {}
+    yield Ask("get_metrics", {"namespace": namespace, **narrow}, "see the golden signals around the onset")
+    yield Ask("check_storage", {"namespace": namespace}, "see whether claims are bound")
+
+
+def _target_logs(world: World) -> Iterator[Ask]:
+    """The log of a pod of the target; of those that nobody calls (where users enter) when the target is a namespace."""
+    target: ObjectRef = world.case.target.workload
+    pods = world.pods_of(target) or [p for p in world.of("Pod") if p.name == target.name]
+    if not pods and target.kind == "Service":
+        pods = [p for p in world.of("Pod") if world.workload_of(p).name == target.name]
+    if not pods and world.case.callees:
+        entries = [c for c in sorted(world.case.callees) if not world.callers_of(c)]
+        pods = [p for p in world.of("Pod") if world.workload_of(p).name in entries]
+    for pod in pods[:1]:
+        args: JsonObject = {"namespace": pod.namespace, "pod": pod.name}
+        spec = pod.at("spec", "containers") or []
+        if len(spec) > 1:
+            args["container"] = str(dig(spec[0], "name"))
+        yield Ask("get_logs", args, "read what the target logs")

@@ -1,0 +1,44 @@
+"""The diagnosis as the agent sees it: signals from what was read, causes ranked, the next reads, the verdict.
+
+Pure: every answer is a function of the case file, byte for byte, whatever the hash seed. `conclude` derives its facts
+from the case again instead of trusting the assessment, so a stored assessment cannot change a verdict."""
+
+from app.diagnosis.adaptive import next_steps
+from app.diagnosis.causes import CAUSES
+from app.diagnosis.conclude import conclude, hypothesis
+from app.diagnosis.narrative import line
+from app.diagnosis.ranking import Candidate, rank
+from app.diagnosis.signals import find
+from app.diagnosis.world import World
+from app.domain.case import CaseFile, Signal
+from app.domain.verdict import Assessment, Verdict
+
+SHOWN = 5
+
+
+def cause_ids() -> tuple[str, ...]:
+    """The closed vocabulary: what a model may name as a cause."""
+    return tuple(CAUSES)
+
+
+class RulesDiagnosis:
+    """Fills `Diagnosis` of `agent/ports.py`. Keeps nothing between calls."""
+
+    def assess(self, case: CaseFile) -> Assessment:
+        world, found, ranked = _think(case)
+        return Assessment(
+            signals=found,
+            hypotheses=tuple(hypothesis(c, {}) for c in ranked[:SHOWN]),
+            next_steps=next_steps(world, found, ranked),
+            why=line(ranked[0]) if ranked else "nothing found so far speaks for a cause",
+        )
+
+    def conclude(self, case: CaseFile, assessment: Assessment) -> Verdict:
+        world, found, ranked = _think(case)
+        return conclude(world, found, ranked)
+
+
+def _think(case: CaseFile) -> tuple[World, tuple[Signal, ...], tuple[Candidate, ...]]:
+    world = World(case)
+    found = find(world)
+    return world, found, rank(world, found)

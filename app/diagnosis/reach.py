@@ -1,0 +1,66 @@
+"""What an object can spoil when it breaks: its own pods, the services before it, those that call it, what runs on it."""
+
+from app.diagnosis.world import World
+from app.domain.target import ObjectRef
+
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicaSet", "Pod")
+
+
+def reach(world: World, ref: ObjectRef) -> frozenset[str]:
+    """The objects (as text) that trouble of `ref` may show on, itself included."""
+    found = {str(ref)}
+    if ref.kind == "Node":
+        found |= _on_node(world, ref.name)
+    elif ref.kind == "Namespace":
+        found |= {str(w) for w in _workloads(world) if w.namespace == ref.name} | {f"Service/{ref.name}/{s.name}" for s in world.of("Service")}
+    elif ref.kind == "HorizontalPodAutoscaler":
+        seen = world.objects.get(str(ref))
+        scaled = seen.at("spec", "scaleTargetRef") if seen else None
+        found |= {f"{scaled.get('kind')}/{ref.namespace}/{scaled.get('name')}"} if isinstance(scaled, dict) else set()
+    elif ref.kind in WORKLOADS:
+        found |= _downstream(world, ref)
+    elif ref.kind == "Service":
+        found |= _of_names(world, ref.namespace, world.callers_of(ref.name))
+    return frozenset(found)
+
+
+def _workloads(world: World) -> list[ObjectRef]:
+    listed = [ObjectRef(kind=k, namespace=s.namespace, name=s.name) for k in WORKLOADS[:4] for s in world.of(k)]
+    return listed + [world.workload_of(p) for p in world.of("Pod")]
+
+
+def _on_node(world: World, node: str) -> set[str]:
+    """Workloads with a pod on the node. A control-plane node is reached by pods that nobody placed."""
+    here = [p for p in world.of("Pod") if p.at("spec", "nodeName") in (node, None, "")]
+    found = {str(world.workload_of(p)) for p in here} | {f"Pod/{p.namespace}/{p.name}" for p in here}
+    for name in sorted({world.workload_of(p).name for p in here}):
+        found |= {n for p in here[:1] for n in _of_names(world, p.namespace, world.callers_of(name))}
+    return found
+
+
+def _downstream(world: World, ref: ObjectRef) -> set[str]:
+    services = [s.name for s in world.services_of(ref)]
+    found = {f"Service/{ref.namespace}/{name}" for name in services}
+    found |= {f"Pod/{p.namespace}/{p.name}" for p in world.pods_of(ref)}
+    for name in dict.fromkeys([ref.name, *services]):
+        found |= _of_names(world, ref.namespace, world.callers_of(name))
+    return found | _by_log(world, ref, services)
+
+
+def _by_log(world: World, ref: ObjectRef, services: list[str]) -> set[str]:
+    """Those whose environment names one of the services as an address: callers where no service map exists."""
+    found = set()
+    for pod in world.of("Pod"):
+        if pod.namespace == ref.namespace:
+            values = [str(v.get("value") or "") for c in pod.at("spec", "containers") or [] for v in c.get("env") or []]
+            if any(f"{name}:" in value or f"{name}.{ref.namespace}" in value for name in services for value in values):
+                found.add(str(world.workload_of(pod)))
+    return found
+
+
+def _of_names(world: World, namespace: str, names: list[str]) -> set[str]:
+    found = {f"Service/{namespace}/{name}" for name in names}
+    for kind in WORKLOADS[:3]:
+        found |= {f"{kind}/{namespace}/{name}" for name in names if world.get(kind, namespace, name)}
+    known = {str(w) for w in _workloads(world) if w.namespace == namespace and w.name in names}
+    return found | known

@@ -1,0 +1,81 @@
+"""Time series of a tool result -> numbers with times, and the shapes that mean something: a step, a ramp, a rate."""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from statistics import fmean, median
+
+from app.diagnosis.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """`name` is the golden-signal name or the metric name; `values` (time, number), NaN left out."""
+
+    name: str
+    labels: dict[str, str]
+    values: tuple[tuple[datetime, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A change of level: the means before and after `at`."""
+
+    at: datetime
+    before: float
+    after: float
+
+
+def series_of(reading: Reading) -> list[Series]:
+    found = []
+    for row in reading.items("series"):
+        labels = {str(k): str(v) for k, v in (row.get("metric") or {}).items()}
+        name = str(row.get("name") or labels.get("__name__") or "")
+        values = []
+        for pair in row.get("values") or []:
+            number = _number(pair[1]) if isinstance(pair, list | tuple) and len(pair) == 2 else None
+            if number is not None:
+                values.append((datetime.fromtimestamp(float(pair[0]), UTC), number))
+        found.append(Series(name, labels, tuple(values)))
+    return found
+
+
+def _number(text: object) -> float | None:
+    try:
+        number = float(str(text))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def step(series: Series) -> Step | None:
+    """The split that separates the two most different levels, each at least three points long; None for fewer than
+    eight points. The onset is measured, not assumed."""
+    numbers = [v for _, v in series.values]
+    if len(numbers) < 8:
+        return None
+    best: tuple[float, int] | None = None
+    total, mean = len(numbers), fmean(numbers)
+    running = sum(numbers[:3])
+    for cut in range(3, total - 2):
+        left, right = running / cut, (mean * total - running) / (total - cut)
+        gain = (left - right) ** 2 * cut * (total - cut)
+        if best is None or gain > best[0]:
+            best = (gain, cut)
+        running += numbers[cut]
+    if best is None or best[0] == 0:
+        return None
+    cut = best[1]
+    return Step(series.values[cut][0], median(numbers[:cut]), median(numbers[cut:]))
+
+
+def ramps_to(series: Series, ceiling: float) -> bool:
+    """Does it grow steadily (at least three quarters of the steps upward or level) from under half to 85 % of the ceiling?"""
+    numbers = [v for _, v in series.values]
+    if len(numbers) < 8 or ceiling <= 0:
+        return False
+    peak = numbers.index(max(numbers))
+    climb = numbers[: peak + 1]
+    up = sum(1 for a, b in pairwise(climb) if b >= a)
+    return len(climb) >= 6 and max(numbers) >= 0.85 * ceiling and climb[0] <= 0.6 * max(numbers) and up >= 0.75 * (len(climb) - 1)

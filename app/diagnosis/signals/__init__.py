@@ -1,0 +1,35 @@
+"""All signal families. Each module has one function `find(world)`; a new family is one file and one line here."""
+
+from app.diagnosis.signals import (
+    addresses,
+    admission,
+    containers,
+    deploys,
+    images,
+    joins,
+    logs,
+    metrics,
+    nodes,
+    probes,
+    quotas,
+    scheduling,
+    services,
+    storage,
+    workloads,
+)
+from app.diagnosis.world import World
+from app.domain.case import Signal
+
+FAMILIES = (containers, images, scheduling, probes, admission, workloads, services, addresses, nodes, storage, quotas, deploys, logs, metrics)
+
+
+def find(world: World) -> tuple[Signal, ...]:
+    """Every signal of a world, without repeats, in a fixed order."""
+    found: dict[tuple[str, str, str], Signal] = {}
+    for family in FAMILIES:
+        for signal in family.find(world):
+            if signal is not None:
+                found.setdefault((signal.kind, str(signal.object), signal.quote), signal)
+    for signal in joins.join(world, tuple(found.values())):
+        found.setdefault((signal.kind, str(signal.object), signal.quote), signal)
+    return tuple(found.values())

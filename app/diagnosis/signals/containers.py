@@ -1,0 +1,106 @@
+"""Pods and their containers -> how they ended, why they wait, what they lack. Reads what `check_pods` and
+`describe_pod` returned."""
+
+import re
+
+from app.diagnosis.kube import container_spec, is_done, is_ready, moment, statuses
+from app.diagnosis.reading import Seen, dig
+from app.diagnosis.world import RECENT, Cite, Found, World, cite, signal
+from app.domain.case import Signal
+from app.domain.frozen import JsonObject
+from app.domain.target import ObjectRef
+
+# Exit codes a shell or runtime gives when the command cannot be executed or does not exist (POSIX shells; runc).
+CANNOT_RUN = {126, 127, 128}
+CANNOT_RUN_REASONS = ("StartError", "ContainerCannotRun", "RunContainerError", "CreateContainerError")
+# 128 + SIGKILL, 128 + SIGTERM: somebody else ended the process.
+KILLED = {137, 143}
+_MISSING = (
+    ("config_map_missing", re.compile(r'couldn\'t find key (?P<key>\S+) in ConfigMap (?P<owner>\S+)|configmap "(?P<name>[^"]+)" not found', re.I)),
+    ("secret_missing", re.compile(r'couldn\'t find key (?P<key>\S+) in Secret (?P<owner>\S+)|secret "(?P<name>[^"]+)" not found', re.I)),
+    ("forbidden_user", re.compile(r"runAsNonRoot|run as root|non-numeric user", re.I)),
+)
+
+
+def find(world: World) -> Found:
+    for pod in world.of("Pod"):
+        if is_done(pod.item):
+            continue
+        yield _pod_state(world, pod)
+        for status, init in statuses(pod.item):
+            yield from _container(world, pod, status, init)
+
+
+def _pod_state(world: World, pod: Seen) -> Signal | None:
+    if is_ready(pod.item) or not pod.at("status", "phase"):
+        return None
+    phase = str(pod.at("status", "phase"))
+    kind = {"Pending": "pod_pending", "Failed": "pod_failed"}.get(phase, "pod_not_ready")
+    started = moment(pod.at("metadata", "creationTimestamp"))
+    claim = f"Pod {pod.name} is {phase} and not ready"
+    return signal(kind, world.workload_of(pod), claim, cite(pod.reading, (pod.name, phase), (pod.name,)), started, {"pod": pod.name, "phase": phase})
+
+
+def _container(world: World, pod: Seen, status: JsonObject, init: bool) -> Found:
+    name = str(status.get("name"))
+    where = world.workload_of(pod)
+    waiting, ended = dig(status, "state", "waiting") or {}, _ended(world, pod, status)
+    facts = {"pod": pod.name, "container": name, "restarts": status.get("restartCount") or 0}
+    if waiting:
+        yield from _waiting(pod, where, waiting, facts)
+    if ended:
+        yield _termination(pod, where, ended, facts, init)
+    if init and (ended.get("exitCode") or waiting.get("reason") == "CrashLoopBackOff"):
+        yield signal("init_container_failing", where, f"Init container {name} of {pod.name} fails", _line(pod, name, ended, waiting), None, facts)
+    if not init and status.get("restartCount") and ended:
+        claim = f"Container {name} of {pod.name} restarted {status['restartCount']} times"
+        yield signal("container_restarting", where, claim, _line(pod, name, ended, waiting), moment(ended.get("finishedAt")), facts)
+
+
+def _ended(world: World, pod: Seen, status: JsonObject) -> JsonObject:
+    """How the container last ended, {} if it did not, or so long ago that the running one has nothing to do with it."""
+    ended = dig(status, "state", "terminated") or dig(status, "lastState", "terminated") or {}
+    finished = moment(ended.get("finishedAt"))
+    if not ended or not status.get("ready"):
+        return ended if isinstance(ended, dict) else {}
+    return ended if finished is None or finished >= min(world.onset, world.now) - RECENT else {}
+
+
+def _line(pod: Seen, name: str, ended: JsonObject, waiting: JsonObject) -> Cite:
+    reason = str(ended.get("reason") or waiting.get("reason") or "")
+    return cite(pod.reading, (pod.name, name, reason), (name, reason), (pod.name, reason), (pod.name,))
+
+
+def _termination(pod: Seen, where: ObjectRef, ended: JsonObject, facts: JsonObject, init: bool) -> Signal | None:
+    code, reason, name = ended.get("exitCode"), str(ended.get("reason") or ""), facts["container"]
+    limit = dig(container_spec(pod.item, str(name)), "resources", "limits", "memory") or "no limit"
+    more = {**facts, "code": code, "reason": reason, "limit": limit}
+    if reason == "OOMKilled":
+        kind, claim = "container_oom_killed", f"Container {name} was terminated OOMKilled (exit {code}), memory limit {limit}"
+    elif code in CANNOT_RUN or reason in CANNOT_RUN_REASONS:
+        kind, claim = "command_cannot_run", f"The command of container {name} cannot be executed (exit {code} {reason})"
+    elif code in KILLED:
+        kind, claim = "container_killed", f"Container {name} was killed from outside (exit {code})"
+    elif code:
+        kind, claim = ("init_exited" if init else "container_exited_with_error"), f"Container {name} ended by itself with exit code {code}"
+    else:
+        kind, claim = "container_completed", f"Container {name} ended with exit code 0"
+    code_text = str(code)
+    source = cite(pod.reading, (pod.name, str(name), reason, code_text), (str(name), reason, code_text), (pod.name, reason), (reason, code_text))
+    return signal(kind, where, claim, source, moment(ended.get("finishedAt")), more)
+
+
+def _waiting(pod: Seen, where: ObjectRef, waiting: JsonObject, facts: JsonObject) -> Found:
+    reason, message, name = str(waiting.get("reason") or ""), str(waiting.get("message") or ""), str(facts["container"])
+    source = cite(pod.reading, (pod.name, message), (message,), (pod.name, name, reason), (name, reason), (reason,))
+    more = {**facts, "reason": reason, "message": message}
+    if reason == "CrashLoopBackOff":
+        yield signal("crash_looping", where, f"Container {name} of {pod.name} is in CrashLoopBackOff", source, None, more)
+    if reason in ("ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"):
+        more["image"] = container_spec(pod.item, name).get("image", "")
+        yield signal("image_pull_failing", where, f"The image of container {name} cannot be pulled ({reason})", source, None, more)
+    if reason in CANNOT_RUN_REASONS and not any(p.search(message) for _, p in _MISSING):
+        yield signal("command_cannot_run", where, f"Container {name} cannot be started: {reason}", source, None, more)
+    for kind, pattern in _MISSING:
+        if match := pattern.search(message):
+            yield signal(kind, where, f"Container {name} waits: {message[:160]}", source, None, {**more, "missing": match.group(0)})

@@ -1,0 +1,32 @@
+"""Releases -> the change that came shortly before the trouble. Reads `get_recent_deploys`."""
+
+from datetime import timedelta
+
+from app.diagnosis.kube import moment
+from app.diagnosis.world import Found, World, cite, signal
+from app.domain.target import ObjectRef
+
+BEFORE = timedelta(hours=2)
+AFTER = timedelta(minutes=5)  # an alert's start is rounded to its rule's interval
+
+
+def find(world: World) -> Found:
+    for reading in world.readings:
+        for deploy in reading.items("deploys") + reading.items("older"):
+            when, name = moment(deploy.get("time")), str(deploy.get("workload") or "")
+            changes = [str(c) for c in deploy.get("changes") or []]
+            if when is None or name.count("/") < 2 or str(deploy.get("revision")) in ("1", ""):
+                continue
+            if not world.onset - BEFORE <= when <= max(world.onset + AFTER, world.onset):
+                continue
+            facts = {"revision": deploy.get("revision"), "version": deploy.get("version"), "changes": changes, "change": "; ".join(changes[:2])}
+            claim = f"Revision {deploy.get('revision')} of {name.rsplit('/', 1)[1]} was released: {facts['change'] or 'no difference seen'}"
+            short = name.rsplit("/", 1)[1]
+            source = cite(reading, (short, str(deploy.get("time"))), (short, str(deploy.get("revision"))), (short,))
+            yield signal("released_before_onset", ObjectRef.parse(name), claim, source, when, facts)
+            cause = str(deploy.get("change_cause") or "")
+            for detail in [c for c in (*changes[:2], cause) if c]:
+                yield signal("release_detail", ObjectRef.parse(name), f"Changed: {detail}", cite(reading, (detail,)), when, facts)
+            image = any("image" in c for c in changes)
+            if changes and not image:
+                yield signal("config_changed", ObjectRef.parse(name), f"Only configuration changed: {facts['change']}", source, when, facts)

@@ -1,0 +1,107 @@
+"""Message classes of runtimes, drivers, libraries and the kernel, as they appear in logs: none is of one program.
+
+Order decides: a line counts under the first class it fits. Named groups become facts; `host`, `host2` ... are one fact."""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A kind of signal, what such a line means in words, and its pattern."""
+
+    kind: str
+    says: str
+    pattern: re.Pattern[str]
+
+
+def _t(kind: str, says: str, *patterns: str) -> Template:
+    return Template(kind, says, re.compile("|".join(patterns), re.I))
+
+
+TEMPLATES = (
+    _t(
+        "log_configuration",
+        "the process refuses its configuration",
+        r"\b(required|missing|mandatory)\b.{0,40}\b(env|environment|variable|setting|config|flag|option|parameter)\b",
+        r"\b(env|environment|variable|config|configuration|setting)\b.{0,60}\b(not set|is missing|is required|must be|is invalid|not defined)",
+        r"\b[A-Z][A-Z0-9]+_[A-Z0-9_]+\b.{0,30}\b(must be|is required|not set|is invalid|is missing)",
+        r"\binvalid (configuration|config|port|argument|value for)\b|unknown flag|unrecognized option",
+        r"(failed|unable) to (load|parse|read) (the )?config|could not parse config|schema version mismatch",
+    ),
+    _t(
+        "log_dns_failure",
+        "a name does not resolve",
+        r"lookup (?P<host>[\w.-]+).{0,60}(no such host|server misbehaving|i/o timeout)",
+        r"ENOTFOUND\s*(?P<host2>[\w.-]*)|EAI_AGAIN\s*(?P<host3>[\w.-]*)",
+        r"could not resolve host:? (?P<host4>[\w.-]+)|UnknownHostException:? (?P<host5>[\w.-]+)",
+        r"name or service not known|temporary failure in name resolution|\bNXDOMAIN\b",
+    ),
+    _t(
+        "log_connection_refused",
+        "a peer refuses or does not answer",
+        r"could not connect to (?P<host>[\w.-]+):(?P<port>\d+)",
+        r"(dial tcp|connect(ing)? to) (?P<host2>[\w.-]+):(?P<port2>\d+).{0,80}(refused|timed? ?out|timeout|failed|unreachable)",
+        r"ECONNREFUSED\s*(?P<host3>[\w.-]*):?(?P<port3>\d*)",
+        r"connection refused|no route to host|failed to connect to all addresses",
+    ),
+    _t(
+        "log_forbidden",
+        "the API server refuses the account",
+        r'(?P<account>system:serviceaccount:[\w.-]+:[\w.-]+)"? cannot (?P<verb>\w+) resource "?(?P<what>[\w.]+)',
+    ),
+    _t("log_disk_full", "no space is left", r"no space left on device|\bENOSPC\b|disk (is )?full|disk quota exceeded"),
+    _t("log_certificate_expired", "a certificate is past its date", r"certificate has expired|certificate expired|CERT_HAS_EXPIRED"),
+    _t(
+        "log_certificate_untrusted",
+        "a certificate is not trusted",
+        r"certificate signed by unknown authority|self[- ]signed certificate|unable to verify the first certificate",
+        r"x509: certificate is (valid for|not)|certificate verify failed",
+    ),
+    _t(
+        "log_credentials",
+        "a database refuses the credentials",
+        r"password authentication failed|access denied for user|\bWRONGPASS\b|\bNOAUTH\b|invalid username or password",
+    ),
+    _t(
+        "log_connections_exhausted",
+        "no free connection is left",
+        r"too many connections|remaining connection slots|connection pool (is )?exhausted|QueuePool limit|pool.{0,30}timed? ?out",
+    ),
+    _t(
+        "log_descriptors",
+        "no file descriptor or thread is left",
+        r"too many open files|\bEMFILE\b|unable to create (new )?native thread|can't start new thread|fork: .*temporarily unavailable",
+    ),
+    _t(
+        "log_read_only_database",
+        "the database accepts no writes",
+        r"cannot execute \w+ in a read-only transaction|READONLY You can't write|--read-only option|database is read-only",
+    ),
+    _t(
+        "log_driver",
+        "a driver is missing",
+        r"No suitable driver|could not load driver|ClassNotFoundException.{0,60}Driver|sql: unknown driver",
+        r"no module named '?(psycopg|mysql|pymysql|pyodbc|cx_Oracle)",
+    ),
+    _t("log_rate_limited", "a peer limits the rate", r"429 too many requests|rate limit(ed)? exceeded|ThrottlingException"),
+    _t("log_heap", "the heap is exhausted", r"OutOfMemoryError|heap out of memory|\bMemoryError\b|fatal error: out of memory"),
+    _t("log_permission_denied", "a file may not be written", r"permission denied|\bEACCES\b|read-only file system|operation not permitted"),
+    _t(
+        "log_missing_command",
+        "a command does not exist",
+        r"exec format error|command not found|executable file not found|no such file or directory: unknown",
+    ),
+    _t(
+        "log_crash",
+        "the process died of an error of its own",
+        r"^panic:|\bpanic: |fatal error:|Traceback \(most recent|unhandled exception|uncaught exception",
+        r"segmentation fault|assertion .*failed|\bFATAL\b",
+    ),
+    _t(
+        "log_clean_shutdown",
+        "the process ended on request",
+        r"received (signal )?(SIG)?term|shutting down gracefully|signal terminated|graceful(ly)? (shutdown|stopp)",
+    ),
+    _t("log_error", "an error happened", r"\b(error|exception|failed|failure)\b"),
+)

@@ -1,0 +1,52 @@
+"""Log lines -> what a process says went wrong. Reads `get_logs`; everything here is untrusted and says so.
+
+The classes are in `log_templates`. A line counts as said; how often it was said is a fact of the signal."""
+
+import re
+from datetime import datetime
+
+from app.diagnosis.kube import moment
+from app.diagnosis.reading import Reading
+from app.diagnosis.signals.log_templates import TEMPLATES
+from app.diagnosis.world import Found, World, cite, signal
+from app.domain.target import ObjectRef
+
+
+def find(world: World) -> Found:
+    for reading in world.readings:
+        if reading.tool == "get_logs":
+            yield from _of_container(world, reading)
+
+
+def _of_container(world: World, reading: Reading) -> Found:
+    pod, namespace = str(reading.result.data.get("pod") or ""), str(reading.call.args.get("namespace") or "")
+    seen = world.get("Pod", namespace, pod)
+    where = world.workload_of(seen) if seen else ObjectRef(kind="Pod", namespace=namespace, name=pod)
+    said: dict[str, tuple[str, re.Match[str], int]] = {}
+    for line in (str(x) for x in reading.result.data.get("lines") or []):
+        for template in TEMPLATES:
+            match = template.pattern.search(line)
+            if match is not None:
+                first = said.get(template.kind)
+                said[template.kind] = (line, match, (first[2] if first else 0) + 1)
+                break
+    for template in TEMPLATES:
+        if template.kind in said:
+            line, match, count = said[template.kind]
+            facts = {**_groups(match), "says": template.says, "count": count, "pod": pod, "line": line[:200]}
+            yield signal(template.kind, where, f"{pod} logs that {template.says} ({count} x)", cite(reading, (line,)), _time_of(line), facts)
+
+
+def _groups(match: re.Match[str]) -> dict[str, str]:
+    """Named groups without their running numbers, the first one that matched."""
+    found: dict[str, str] = {}
+    for name, value in match.groupdict().items():
+        found.setdefault(name.rstrip("0123456789"), value or "")
+        if value:
+            found[name.rstrip("0123456789")] = value
+    return found
+
+
+def _time_of(line: str) -> datetime | None:
+    stamp = re.search(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?\d*(?:Z|[+-]\d\d:?\d\d)?", line)
+    return moment(re.sub(r"(\.\d{6})\d+", r"\1", stamp[0])) if stamp else None

@@ -1,0 +1,86 @@
+"""Nodes, their leases and the units on them -> which part of a node is gone. Reads `check_nodes`, `check_events`, and
+series of `node_systemd_unit_state` (`query_prometheus`, `get_metrics`)."""
+
+from datetime import timedelta
+
+from app.diagnosis.kube import condition, moment
+from app.diagnosis.reading import Reading, Seen
+from app.diagnosis.series import Series, series_of
+from app.diagnosis.world import Found, World, cite, signal
+from app.domain.target import ObjectRef
+
+PRESSURES = {"MemoryPressure": "node_memory_pressure", "DiskPressure": "node_disk_pressure", "PIDPressure": "node_pid_pressure"}
+# systemd units by the part they are, as kubeadm, kubespray, k3s and kubeasz name them.
+UNITS = {
+    "kubelet": "unit_kubelet_down",
+    "k3s-agent": "unit_kubelet_down",
+    "containerd": "unit_runtime_down",
+    "docker": "unit_runtime_down",
+    "cri-docker": "unit_runtime_down",
+    "crio": "unit_runtime_down",
+    "kube-proxy": "unit_proxy_down",
+    "kube-scheduler": "unit_scheduler_down",
+    "kube-controller-manager": "unit_controllers_down",
+    "etcd": "unit_etcd_down",
+}
+UNIT_QUERY = (
+    'node_systemd_unit_state{state="active",name=~"(kubelet|containerd|docker|crio|cri-docker|kube-proxy|'
+    'kube-scheduler|kube-controller-manager|etcd|k3s-agent).*"}'
+)
+LEASE_LIMIT = timedelta(seconds=60)  # kubelets renew every 10 s; the node controller gives up after 40-50 s
+
+
+def find(world: World) -> Found:
+    for node in world.of("Node"):
+        yield from _node(world, node)
+    for reading in world.readings:
+        for lease in reading.items("leases"):
+            yield from _lease(world, reading, str(lease.get("node")), str(lease.get("renewTime")))
+        for one in series_of(reading):
+            yield from _unit(one, reading)
+
+
+def _node(world: World, node: Seen) -> Found:
+    where = ObjectRef(kind="Node", name=node.name)
+    ready = condition(node.item, "Ready") or {}
+    if ready and ready.get("status") != "True":
+        reason, message = str(ready.get("reason") or ""), str(ready.get("message") or "")
+        source = cite(node.reading, (node.name, message), (message,), (node.name, reason), (node.name, "NotReady"), (node.name,))
+        facts = {"reason": reason, "message": message, "status": ready.get("status")}
+        claim = f"Node {node.name} is not ready: {reason} {message}".strip()
+        yield signal("node_not_ready", where, claim, source, moment(ready.get("lastTransitionTime")), facts)
+        if "untime" in message:
+            yield signal("runtime_reported_down", where, f"Node {node.name}: {message}", source, moment(ready.get("lastTransitionTime")), facts)
+    for name, kind in PRESSURES.items():
+        pressure = condition(node.item, name) or {}
+        if pressure.get("status") == "True":
+            source = cite(node.reading, (node.name, str(pressure.get("message") or name)), (node.name, name), (name,))
+            yield signal(kind, where, f"Node {node.name} reports {name}", source, moment(pressure.get("lastTransitionTime")), {"condition": name})
+    for event in world.events_on("Node", "", node.name) + world.events_on("Node", "default", node.name):
+        message = str(event.item.get("message"))
+        if ".sock" in message and world.age(event) <= timedelta(minutes=15):
+            yield signal(
+                "runtime_socket_down", where, f"Node {node.name}: {message[:160]}", cite(event.reading, (message,)), moment(event.item.get("first"))
+            )
+
+
+def _lease(world: World, reading: Reading, node: str, renewed: str) -> Found:
+    when = moment(renewed)
+    if when is not None and world.now - when > LEASE_LIMIT and world.get("Node", "", node):
+        minutes = int((world.now - when).total_seconds() // 60)
+        source = cite(reading, (node, renewed), (renewed,), ("lease", node))
+        yield signal(
+            "lease_stale", ObjectRef(kind="Node", name=node), f"The lease of node {node} is {minutes} min old", source, when, {"minutes": minutes}
+        )
+
+
+def _unit(one: Series, reading: Reading) -> Found:
+    unit, node = one.labels.get("name", ""), one.labels.get("node") or one.labels.get("instance", "")
+    kind = UNITS.get(unit.removesuffix(".service"))
+    if kind is None or one.labels.get("state") != "active" or not one.values:
+        return
+    if one.values[-1][1] == 0:
+        fell = next((one.values[i + 1][0] for i in reversed(range(len(one.values) - 1)) if one.values[i][1] > 0), one.values[0][0])
+        source = cite(reading, (unit, node, "active"), (unit, node))
+        facts = {"unit": unit, "node": node}
+        yield signal(kind, ObjectRef(kind="Node", name=node), f"Unit {unit} is not active on node {node}", source, fell, facts)

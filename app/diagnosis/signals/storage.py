@@ -1,0 +1,97 @@
+"""Claims that are not bound, against the volumes and classes there are -> what is missing. Reads `check_storage`,
+`check_events`, and the pods that mount the claims."""
+
+from app.diagnosis.kube import matches, moment, quantity
+from app.diagnosis.reading import Seen, dig, rows
+from app.diagnosis.signals.workloads import ref
+from app.diagnosis.world import Found, World, cite, signal
+from app.domain.target import ObjectRef
+
+ORDER = ("pv_bound_elsewhere", "claim_too_large", "access_mode_unmet", "volume_selector_unmet")
+
+
+def find(world: World) -> Found:
+    for claim in world.of("PersistentVolumeClaim"):
+        if claim.at("status", "phase") == "Pending":
+            yield from _pending(world, claim)
+
+
+def mounts(world: World, claim: Seen) -> ObjectRef:
+    """The workload whose pod mounts the claim; the claim itself if none does."""
+    for pod in world.of("Pod"):
+        names = [dig(v, "persistentVolumeClaim", "claimName") for v in rows(pod.at("spec", "volumes"))]
+        if pod.namespace == claim.namespace and claim.name in names:
+            return world.workload_of(pod)
+    return ref(claim, "PersistentVolumeClaim")
+
+
+def _pending(world: World, claim: Seen) -> Found:
+    where, asked = mounts(world, claim), quantity(claim.at("spec", "resources", "requests", "storage"))
+    events = [
+        e for e in world.events_on("PersistentVolumeClaim", claim.namespace, claim.name) if e.item.get("type") == "Warning" or "volume" in str(e.item)
+    ]
+    facts = {
+        "claim": claim.name,
+        "size": claim.at("spec", "resources", "requests", "storage"),
+        "modes": ", ".join(claim.at("spec", "accessModes") or []),
+    }
+    wanted = claim.at("spec", "storageClassName")
+    facts["class"] = wanted or "none"
+    began = moment(claim.at("metadata", "creationTimestamp"))
+    for event in events[-2:]:
+        message = str(event.item.get("message"))
+        yield signal("claim_event", where, f"Claim {claim.name}: {message}", cite(event.reading, (message,)), moment(event.item.get("first")), facts)
+        if "storageclass" in message and "not found" in message:
+            yield signal("storage_class_missing", where, f"StorageClass {wanted} does not exist", cite(event.reading, (message,)), began, facts)
+            return
+    classes = {s.name for s in world.of("StorageClass")}
+    source = cite(claim.reading, (claim.name, "Pending"), (claim.name,))
+    if wanted and wanted not in classes and world.has_read("check_storage", claim.namespace) and not _volumes(world, str(wanted)):
+        yield signal("storage_class_missing", where, f"Claim {claim.name} names StorageClass {wanted}, which does not exist", source, began, facts)
+        return
+    reason = _why(world, claim, asked)
+    if reason:
+        kind, volume = reason
+        more = {
+            **facts,
+            "volume": volume.name,
+            "capacity": volume.at("spec", "capacity", "storage"),
+            "offers": ", ".join(volume.at("spec", "accessModes") or []),
+        }
+        more["bound_to"] = str(volume.at("spec", "claimRef", "name") or "")
+        yield signal(kind, where, f"Claim {claim.name} is Pending; volume {volume.name} does not fit: {kind.replace('_', ' ')}", source, began, more)
+        shown = cite(volume.reading, ("PersistentVolume", volume.name, str(more["capacity"])), (volume.name, "capacity"), (volume.name,))
+        yield signal("volume_seen", where, f"Volume {volume.name}: {more['capacity']}, {more['offers']}", shown, None, more)
+
+
+def _volumes(world: World, storage_class: str) -> list[Seen]:
+    return [v for v in world.of("PersistentVolume") if (v.at("spec", "storageClassName") or "") == storage_class]
+
+
+def _why(world: World, claim: Seen, asked: float | None) -> tuple[str, Seen] | None:
+    """The volume that comes closest (fewest objections) and its first objection in the order a person would fix them."""
+    best: tuple[int, int, str, str, Seen] | None = None
+    for volume in world.of("PersistentVolume"):
+        wrong = _objections(claim, volume, asked)
+        if wrong:
+            rank = (len(wrong), ORDER.index(wrong[0]), volume.name, wrong[0], volume)
+            best = rank if best is None or rank[:3] < best[:3] else best
+    return (best[3], best[4]) if best else None
+
+
+def _objections(claim: Seen, volume: Seen, asked: float | None) -> list[str]:
+    wanted, offered = claim.at("spec", "storageClassName"), volume.at("spec", "storageClassName") or ""
+    if wanted is not None and wanted != offered and claim.at("spec", "volumeName") != volume.name:
+        return []
+    found = []
+    owner = volume.at("spec", "claimRef") or {}
+    if owner and (owner.get("name"), owner.get("namespace")) != (claim.name, claim.namespace):
+        found.append("pv_bound_elsewhere")
+    if asked is not None and (quantity(volume.at("spec", "capacity", "storage")) or 0) < asked:
+        found.append("claim_too_large")
+    if not set(claim.at("spec", "accessModes") or []) <= set(volume.at("spec", "accessModes") or []):
+        found.append("access_mode_unmet")
+    labels = claim.at("spec", "selector", "matchLabels") or {}
+    if labels and not matches(labels, volume.at("metadata", "labels") or {}):
+        found.append("volume_selector_unmet")
+    return found
