@@ -1,0 +1,112 @@
+"""Commands for people. Imports happen inside the commands, so that `sre-agent --help` answers at once."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+Tree = TypeVar("Tree")
+
+cli = typer.Typer(
+    name="sre-agent",
+    help="Receives alerts, investigates each by itself, answers with a verdict that can be checked.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+@cli.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; default from the settings.")] = "",
+    port: Annotated[int, typer.Option(help="Port to listen on, 0 for a free one; default from the settings.")] = -1,
+) -> None:
+    """Run the service."""
+    from app.main import run_service
+    from app.settings import Settings
+
+    settings = load(Settings)
+    changes = {**({"host": host} if host else {}), **({"port": port} if port >= 0 else {})}
+    run_service(settings.model_copy(update=changes))
+
+
+@cli.command()
+def demo(
+    exit_: Annotated[bool, typer.Option("--exit", help="End when the verdicts are there.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON array of reports on stdout.")] = False,
+) -> None:
+    """Start the service and a simulated world, send alerts as an Alertmanager would, show the verdicts."""
+    import asyncio
+
+    from app.cli.demo import demonstrate
+
+    sys.exit(asyncio.run(demonstrate(exit_, json_)))
+
+
+@cli.command()
+def lab(
+    directory: Annotated[Path, typer.Argument(help="A snapshot folder.", exists=True, file_okay=False)],
+    port: Annotated[int, typer.Option(help="Port of the Kubernetes server, 0 for a free one; the others take free ones.")] = 0,
+) -> None:
+    """Serve a snapshot as a Kubernetes API server, a Prometheus, a Loki and a CONNECT proxy, until interrupted."""
+    import asyncio
+
+    from app.cli.lab import serve_snapshot
+
+    asyncio.run(serve_snapshot(directory, port))
+
+
+@cli.command()
+def evaluate(
+    directory: Annotated[Path, typer.Argument(help="A folder of snapshots, at any depth.", exists=True, file_okay=False)],
+    json_: Annotated[Path, typer.Option("--json", help="Where to write one JSON line per snapshot.")],
+) -> None:
+    """Run every snapshot through the whole agent and write the verdicts; score them where an answer lies beside."""
+    from app.cli.evaluate import evaluate_all
+
+    sys.exit(evaluate_all(directory, json_))
+
+
+@cli.command()
+def replay(investigation_id: Annotated[str, typer.Argument(help="The investigation to replay from its trail.")]) -> None:
+    """Replay an investigation from its trail alone; exit 0 if the report comes out byte for byte the same."""
+    import asyncio
+
+    from app.cli.replay import replay_one
+    from app.settings import Settings
+
+    sys.exit(asyncio.run(replay_one(load(Settings), investigation_id)))
+
+
+@cli.command()
+def settings(env: Annotated[bool, typer.Option("--env", help="Print the text of .env.example.")] = False) -> None:
+    """Show every setting with its value; secrets are hidden."""
+    from app.settings import Settings, env_example, variable
+
+    if env:
+        print(env_example(), end="")
+        return
+    tree = load(Settings)
+    for name in Settings.model_fields:
+        print(f"{variable(name)}={getattr(tree, name)}")
+
+
+def load(kind: type[Tree]) -> Tree:
+    """Read the settings, or end with exit code 2 and a line per variable that is wrong."""
+    try:
+        return kind()
+    except ValueError as wrong:
+        for error in getattr(wrong, "errors", list)():
+            print(f"setting {'.'.join(map(str, error['loc']))}: {error['msg']}", file=sys.stderr)
+        sys.exit(2)
+
+
+def command_names() -> dict[str, str]:
+    """Command -> its sentence, for the docs."""
+    return {c.name or getattr(c.callback, "__name__", ""): (c.callback.__doc__ or "").strip() for c in cli.registered_commands if c.callback}
+
+
+def main() -> None:
+    """The command `sre-agent`."""
+    cli()
