@@ -4,9 +4,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
 
-from app.store.engine import database_url
-
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON")
+from app.store.engine import database_url, set_pragmas
 
 
 def system_engine(url: str) -> Engine:
@@ -22,5 +20,4 @@ def system_engine(url: str) -> Engine:
 
 def _prepare(connection: Any, _record: Any) -> None:
     connection.isolation_level = "IMMEDIATE"
-    for pragma in _PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
+    set_pragmas(connection)

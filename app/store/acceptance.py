@@ -41,7 +41,8 @@ class Acceptance:
         for source in {alert.source for alert in alerts}:
             self._read(source, [alert for alert in alerts if alert.source is source])
         for position, alert in enumerate(alerts):
-            self._rows.append(self._row(position, alert))
+            row = self._row(position, alert)  # may write, and so begin a new list of rows
+            self._rows.append(row)
         self._write()
 
     def _read(self, source: Source, alerts: list[Alert]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
 T = TypeVar("T")
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON")
+_PRAGMAS = ("busy_timeout=30000", "synchronous=FULL", "foreign_keys=ON")
 
 
 def database_url(url: str) -> str:
@@ -42,8 +42,15 @@ def is_sqlite(engine: Engine | Connection) -> bool:
 def _prepare(connection: Any, _record: Any) -> None:
     # The driver's own BEGIN comes only before the first write and never before a SAVEPOINT: we say it ourselves.
     connection.isolation_level = None
+    set_pragmas(connection)
+
+
+def set_pragmas(connection: Any) -> None:
+    """On a connection of the sqlite3 module. The file remembers WAL; to set it again would need the file for oneself."""
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _begin(connection: Connection) -> None:
