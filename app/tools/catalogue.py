@@ -1,0 +1,83 @@
+"""The one place that names every tool; `main` calls `build_registry` with the sources that are configured.
+
+Adding a tool: one file like its siblings, one line here, one test.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from app.tools.check_events import CheckEvents
+from app.tools.check_http import CheckHttp, ProbeConfig
+from app.tools.check_nodes import CheckNodes
+from app.tools.check_pods import CheckPods
+from app.tools.check_quotas import CheckQuotas
+from app.tools.check_service_health import CheckServiceHealth
+from app.tools.check_services import CheckServices
+from app.tools.check_storage import CheckStorage
+from app.tools.check_workloads import CheckWorkloads
+from app.tools.describe_pod import DescribePod
+from app.tools.get_alerts import GetAlerts
+from app.tools.get_logs import GetLogs
+from app.tools.get_metrics import GetMetrics
+from app.tools.get_recent_deploys import GetRecentDeploys
+from app.tools.golden_signals import OWN_NAMES, OwnName
+from app.tools.kubernetes_client import KubernetesClient, KubernetesConfig
+from app.tools.prometheus_client import PrometheusClient, PrometheusConfig
+from app.tools.query_prometheus import QueryPrometheus
+from app.tools.registry import ToolRegistry
+
+
+@dataclass(frozen=True)
+class ToolsConfig:
+    """What is configured; None for a source that is not. Tools of such a source are registered all the same, so that a
+    plan may name them and the step is skipped with the reason `not_configured`."""
+
+    kubernetes: KubernetesConfig | None = None
+    prometheus: PrometheusConfig | None = None
+    probe: ProbeConfig | None = None
+    own_names: Sequence[OwnName] = OWN_NAMES
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The clients behind the tools: `names` is what is configured, `aclose` closes their connections."""
+
+    kubernetes: KubernetesClient | None
+    prometheus: PrometheusClient | None
+    names: frozenset[str] = field(default_factory=frozenset)
+
+    async def aclose(self) -> None:
+        for client in (self.kubernetes, self.prometheus):
+            if client is not None:
+                await client.aclose()
+
+
+def build_registry(config: ToolsConfig) -> tuple[ToolRegistry, Sources]:
+    """Makes no connection. Raises ValueError for a probe target that is neither host:port nor an http(s) URL."""
+    sources = _sources(config)
+    kubernetes = sources.kubernetes or KubernetesClient(KubernetesConfig())
+    prometheus = sources.prometheus or PrometheusClient(PrometheusConfig(url=""))
+    registry = ToolRegistry()
+    registry.register(CheckPods(kubernetes), "list_pods")
+    registry.register(GetLogs(kubernetes), "get_pod_logs")
+    registry.register(GetMetrics(prometheus, config.own_names))
+    registry.register(CheckEvents(kubernetes))
+    registry.register(DescribePod(kubernetes))
+    registry.register(GetRecentDeploys(kubernetes))
+    registry.register(CheckServiceHealth(kubernetes, sources.prometheus))
+    registry.register(CheckWorkloads(kubernetes))
+    registry.register(CheckServices(kubernetes))
+    registry.register(CheckNodes(kubernetes))
+    registry.register(CheckStorage(kubernetes))
+    registry.register(CheckQuotas(kubernetes))
+    registry.register(QueryPrometheus(prometheus))
+    registry.register(GetAlerts(prometheus))
+    registry.register(CheckHttp(config.probe or ProbeConfig(), sources.kubernetes))
+    return registry, sources
+
+
+def _sources(config: ToolsConfig) -> Sources:
+    kubernetes = KubernetesClient(config.kubernetes) if config.kubernetes else None
+    prometheus = PrometheusClient(config.prometheus) if config.prometheus else None
+    configured = (("kubernetes", kubernetes), ("prometheus", prometheus), ("http", config.probe))
+    return Sources(kubernetes, prometheus, frozenset(name for name, source in configured if source is not None))
