@@ -81,7 +81,7 @@ class Merging:
         return rules.model_copy(
             update={
                 "state": VerdictState.LIKELY,
-                "line": plain(f"{ref.kind} {_name(ref)}: {said.mechanism or said.cause}", 140),
+                "line": self._line(ref, said),
                 "confidence": confidence,
                 "confidence_reason": f"the model's reading; capped, for {rests}",
                 "decided_by": DecidedBy.MODEL,
@@ -91,6 +91,11 @@ class Merging:
                 "usage": rules.usage.plus(usage),
             }
         )
+
+    def _line(self, ref: ObjectRef, said: ModelConclusion) -> str:
+        """Object, mechanism, time, in 140 characters."""
+        since = f", alerting since {self._case.alert.starts_at:%H:%M}Z"
+        return plain(f"{ref.kind} {_name(ref)}: {said.mechanism or said.cause}", 140 - len(since)) + since
 
     def _actions(self, cause: str, ref: ObjectRef) -> tuple[Action, ...]:
         """Of the catalogue for this cause; without a catalogue, the reads that the rules proposed: their changes were

@@ -21,7 +21,8 @@ _TELLING = re.compile(
     re.IGNORECASE,
 )
 
-# The client and the model know tags that speak with authority; no text of others may hold one.
+# The client and the model know tags that speak with authority; no text of others may hold one. Another character, because
+# the client looks through character references such as &lt;.
 _TAG = re.compile(r"<(?=[/!?A-Za-z])")
 
 
@@ -34,7 +35,7 @@ class Line:
 
 
 def fence(label: str, text: str, redact: Redact) -> str:
-    inside = _TAG.sub("&lt;", redact(text)[0])
+    inside = _TAG.sub("‹", redact(text)[0])
     mark = hashlib.sha256(inside.encode()).hexdigest()[:12]
     return f"<data {mark} {label}>\n{inside}\n</data {mark}>"
 

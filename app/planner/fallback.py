@@ -108,10 +108,10 @@ class FallbackPlanner:
         return plan
 
     async def conclude(self, case: CaseFile, verdict: Verdict, recalled: Recalled, journal: Journal) -> Verdict:
-        """What the rules found healthy is not argued with: no question is asked."""
+        """No question is asked where the rules found health, which is not argued with, or where nothing can be cited."""
         final, detail = verdict, ""
         try:
-            if verdict.state is not VerdictState.NOT_A_PROBLEM:
+            if verdict.state is not VerdictState.NOT_A_PROBLEM and (verdict.evidence or quotable(case)):
                 with _boundary(Reason.MODEL_UNAVAILABLE):
                     self._fit()
                     question = self._questions.conclude(case, recalled, verdict)

@@ -26,7 +26,7 @@ KINDS = {
     "resourcequotas": "ResourceQuota",
 }
 # More would make the schema long; the target and the hypotheses come first.
-MOST = 80
+MOST = 120
 
 
 def seen_objects(case: CaseFile, verdict: Verdict) -> tuple[ObjectRef, ...]:
@@ -41,9 +41,13 @@ def seen_objects(case: CaseFile, verdict: Verdict) -> tuple[ObjectRef, ...]:
 
 
 def _returned(data: JsonObject) -> Iterator[ObjectRef]:
+    """A pod whose owners are known stands for its top owner: that is what verdicts name."""
+    owners = data.get("owners")
     for key, kind in KINDS.items():
         items = data.get(key)
         for item in items if isinstance(items, list) else [items]:
             meta = item.get("metadata") if isinstance(item, dict) else None
             if isinstance(meta, dict) and isinstance(meta.get("name"), str):
-                yield ObjectRef(kind=kind, namespace=str(meta.get("namespace") or ""), name=meta["name"])
+                chain = owners.get(meta["name"]) if kind == "Pod" and isinstance(owners, dict) else None
+                top, _, name = str(chain[-1]).partition("/") if isinstance(chain, list) and chain else (kind, "", meta["name"])
+                yield ObjectRef(kind=top, namespace=str(meta.get("namespace") or ""), name=name)

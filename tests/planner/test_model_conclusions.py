@@ -13,6 +13,7 @@ from app.domain.reason import Reason
 from app.domain.tool import Provenance
 from app.domain.verdict import Action, Level, RuledOut, Verdict, VerdictState
 from app.planner.fallback import FallbackPlanner
+from app.planner.seen import seen_objects
 from tests.planner.anthropic_server import Anthropic, Say
 from tests.planner.cases import MemoryJournal, a_case, a_past, a_verdict, an_alert, an_update
 from tests.planner.conftest import SECRET
@@ -65,7 +66,7 @@ async def test_a_cited_line_becomes_evidence_word_for_word_and_says_that_a_model
 async def test_without_the_rules_a_model_reaches_likely_at_most(serve: Serve, build: Build) -> None:
     final = await conclude(build(serve(said(confidence=1.0))), a_verdict(VerdictState.INCONCLUSIVE, case()))
     assert final.state is VerdictState.LIKELY and final.confidence < 0.7
-    assert final.line == "Deployment shop/cart: the container passes its limit of 64Mi"
+    assert final.line == "Deployment shop/cart: the container passes its limit of 64Mi, alerting since 10:30Z"
 
 
 async def test_a_conclusion_on_untrusted_text_alone_is_capped_lower_and_says_so(serve: Serve, build: Build) -> None:
@@ -206,7 +207,24 @@ async def test_the_words_root_cause_of_a_model_are_not_repeated(serve: Serve, bu
 
 async def test_a_verdict_line_of_a_model_fits(serve: Serve, build: Build) -> None:
     final = await conclude(build(serve(said(mechanism="very " * 200))), a_verdict(VerdictState.INCONCLUSIVE, case()))
-    assert len(final.line) <= 140
+    assert len(final.line) <= 140 and final.line.endswith("since 10:30Z")
+
+
+async def test_nothing_is_asked_where_nothing_could_be_cited(serve: Serve, build: Build) -> None:
+    api = serve(said())
+    blind = a_case(case().alert)
+    rules = a_verdict(VerdictState.INCONCLUSIVE, blind)
+    assert await build(api).conclude(blind, rules, Recalled(), MemoryJournal()) == rules and api.requests == []
+
+
+def test_the_objects_a_model_may_name_are_those_that_were_seen_pods_by_their_top_owner() -> None:
+    data = {
+        "pods": [{"metadata": {"name": n, "namespace": "shop"}} for n in ("web-1", "lone")],
+        "owners": {"web-1": ["ReplicaSet/web-7", "Deployment/web"]},
+    }
+    told = a_case(case().alert, (an_update(1, "check_pods", PODS, data={**data, "nodes": "?", "services": [None, {"metadata": {"name": 3}}]}),))
+    seen = [str(o) for o in seen_objects(told, a_verdict(VerdictState.INCONCLUSIVE, told))]
+    assert seen == ["Deployment/shop/cart", "Deployment/shop/web", "Pod/shop/lone", "Namespace//shop"]
 
 
 # covers decision 14
