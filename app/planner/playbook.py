@@ -12,6 +12,8 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from app.domain.frozen import Frozen
 from app.planner.words import any_matches
 
+# Ten times the speed of the pure Python loader; the wheels of PyYAML have it.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 FOLDER = Path(__file__).parent / "playbooks"
 HOLE = re.compile(r"\{([a-z_]+)(\?)?\}")
 HOLES = frozenset(
@@ -73,7 +75,7 @@ class Playbook(Frozen):
 
 def load_playbooks(folder: Path = FOLDER) -> tuple[Playbook, ...]:
     """Every playbook of the folder by `order`. Raises pydantic.ValidationError or ValueError naming what is wrong."""
-    found = [Playbook.model_validate(yaml.safe_load(p.read_text(encoding="utf-8"))) for p in sorted(folder.glob("*.yaml"))]
+    found = [Playbook.model_validate(_Loader(p.read_text(encoding="utf-8")).get_single_data()) for p in sorted(folder.glob("*.yaml"))]
     books = tuple(sorted(found, key=lambda b: b.order))
     if len({b.id for b in books}) != len(books) or len({b.order for b in books}) != len(books):
         raise ValueError(f"two playbooks of {folder} have the same id or order")

@@ -44,6 +44,7 @@ class Anthropic:
     headers: list[dict[str, str]]
     script: list[Say]
     released: threading.Event
+    arrived: threading.Event
 
 
 def message(request: Json, say: Say, number: int) -> Json:
@@ -89,6 +90,7 @@ def handler(api: Anthropic) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["content-length"])))
             api.requests.append(request)
+            api.arrived.set()
             api.headers.append({k.lower(): v for k, v in self.headers.items()})
             number = len(api.requests)
             wrong = refused(request, api.headers[-1])
@@ -117,7 +119,7 @@ def anthropic_server() -> Iterator[Callable[..., Anthropic]]:
     """-> a function that takes the script and gives the running server."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     server.daemon_threads = True
-    api = Anthropic(f"http://127.0.0.1:{server.server_address[1]}", [], [], [], threading.Event())
+    api = Anthropic(f"http://127.0.0.1:{server.server_address[1]}", [], [], [], threading.Event(), threading.Event())
     server.RequestHandlerClass = handler(api)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()

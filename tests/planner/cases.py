@@ -31,7 +31,7 @@ CONTRACT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "get_metrics": ((), ("namespace", "service", "workload", "pods", "node", "profile")),
     "query_prometheus": (("query",), ("minutes",)),
     "get_alerts": ((), ("namespace", "service")),
-    "check_http": (("service",), ()),
+    "check_http": (("service",), ("namespace",)),
 }
 _TYPES = {"previous": "boolean", "tail_lines": "integer", "since_minutes": "integer", "hours": "integer", "minutes": "integer", "pods": "array"}
 

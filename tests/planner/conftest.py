@@ -1,6 +1,7 @@
 """A running Anthropic server, and planners that talk to it."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -53,12 +54,12 @@ def watch() -> Watch:
 async def build(watch: Watch) -> AsyncIterator[Callable[..., FallbackPlanner]]:
     made: list[FallbackPlanner] = []
 
-    def make(api: Anthropic | None, recommend: Recommend | None = None, key: str = KEY, **limits: float) -> FallbackPlanner:
+    def make(api: Anthropic | None, recommend: Recommend | None = None, key: str = KEY, **limits: Any) -> FallbackPlanner:
         rules = RulesPlanner(load_playbooks())
         questions = Questions((*SPECS, spec("restart_pod", "write:pods")), CAUSES, redact)
         access = None
         if api is not None:
-            config = ModelConfig(api_key=SecretStr(key), base_url=api.url, **limits)  # type: ignore[arg-type]
+            config = ModelConfig(api_key=SecretStr(key), base_url=api.url, **limits)
             access = ModelAccess(config, pace=watch.pace)
         made.append(FallbackPlanner(rules, questions, access, recommend))
         return made[-1]

@@ -1,13 +1,17 @@
 """The real client against a server that speaks the vendor's protocol: what a model's plan becomes, and what every kind
 of failure becomes."""
 
+import asyncio
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import structlog.testing
 
+from app.agent.journal import MemoryJournal as TrailTwin
+from app.domain.errors import ReplayDiverged
 from app.domain.memory import Recalled
 from app.domain.plan import DecidedBy, Plan
 from app.domain.reason import Reason
@@ -276,3 +280,45 @@ async def test_a_client_that_cannot_even_be_opened_is_a_reason_too(serve: Serve,
     object.__setattr__(planner._access, "open", broken)
     made = await plan(planner)
     assert made.fallback_reason is Reason.MODEL_UNAVAILABLE
+
+
+async def test_a_strict_replay_over_the_trail_needs_no_model(serve: Serve, build: Build) -> None:
+    api = serve(Say(GOOD))
+    first_run = TrailTwin("i1", lambda: CASE.now)
+    planner = build(api)
+    first = await planner.plan(CASE, Recalled(), first_run)
+    replay = TrailTwin("i1", lambda: CASE.now, first_run.events, strict=True)
+    assert await build(api).plan(CASE, Recalled(), replay) == first
+    assert len(api.requests) == 1
+    other = CASE.model_copy(update={"now": CASE.now + timedelta(hours=1)})
+    with pytest.raises(ReplayDiverged):
+        await build(api).plan(other, Recalled(), TrailTwin("i1", lambda: CASE.now, first_run.events, strict=True))
+
+
+async def test_time_used_for_the_model_counts_over_the_whole_investigation(serve: Serve, build: Build, watch: Watch) -> None:
+    api = serve(Say(status=429, headers={"retry-after": "50"}), Say(GOOD), Say(GOOD))
+    planner, journal = build(api, max_seconds=50.5), MemoryJournal()
+    made = await plan(planner, journal)
+    assert made.fallback_reason is Reason.MODEL_RATE_LIMIT and len(api.requests) == 1 and watch.pauses == [50.0]
+    again = await plan(planner, journal)
+    assert again.fallback_reason is Reason.TIME_BUDGET and len(api.requests) == 1
+
+
+async def test_a_model_near_its_end_of_life_is_said_once_in_the_log(serve: Serve, build: Build) -> None:
+    api = serve(Say(GOOD), Say(GOOD))
+    with structlog.testing.capture_logs() as lines:
+        planner = build(api, model="claude-sonnet-4-5-20250929")
+        made = [await planner.plan(CASE, Recalled(), MemoryJournal()) for _ in range(2)]
+    assert [m.decided_by for m in made] == [DecidedBy.MODEL] * 2
+    assert [e["model"] for e in lines if e["event"] == "model_deprecated"] == ["claude-sonnet-4-5-20250929"]
+
+
+async def test_cancelling_an_investigation_cancels_the_call_and_is_no_failure_of_the_model(serve: Serve, build: Build) -> None:
+    api = serve(Say(hang=True))
+    planner = build(api)
+    task = asyncio.create_task(plan(planner))
+    assert await asyncio.to_thread(api.arrived.wait, 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert planner.status()["llm_available"] is True
