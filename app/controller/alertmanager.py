@@ -17,6 +17,7 @@ from app.domain.alert import Alert, AlertStatus, Source, severity_of
 from app.domain.errors import Refused
 from app.domain.frozen import JsonObject
 from app.domain.intake import QuarantinedAlert
+from app.domain.reason import Reason
 
 _GRAFANA_ENVELOPE = {"orgId", "title", "state", "message"}
 _GRAFANA_ALERT = {"silenceURL", "dashboardURL", "panelURL", "valueString", "values"}
@@ -107,9 +108,9 @@ def _usable(raw: Any, make: Callable[[Any], Alert]) -> Alert:
         raise wrong_shape(error) from None
 
 
-def read_webhook(document: JsonObject, receive: Callable[[], Reception]) -> ReadWebhook:
-    """Raises `Refused` when the envelope is of the wrong shape, or when there are alerts and none can be used: then the
-    reason is the first one's."""
+def read_webhook(document: JsonObject, receive: Callable[[], Reception], max_alerts: int) -> ReadWebhook:
+    """Raises `Refused` when the envelope is of the wrong shape, holds more than `max_alerts` (413), or when there are
+    alerts and none can be used: then the reason is the first one's."""
     fault = fault_in({key: value for key, value in document.items() if key != "alerts"})
     if fault:
         raise Refused(400, *fault)
@@ -117,6 +118,8 @@ def read_webhook(document: JsonObject, receive: Callable[[], Reception]) -> Read
         hook = Webhook.model_validate(document)
     except ValidationError as error:
         raise wrong_shape(error) from None
+    if len(hook.alerts) > max_alerts:
+        raise Refused(413, Reason.TOO_LARGE, f"the webhook holds {len(hook.alerts)} alerts: send at most {max_alerts} (`max_alerts` of the receiver)")
     source = _source(hook)
     alerts: list[Alert] = []
     set_aside: list[QuarantinedAlert] = []

@@ -25,6 +25,7 @@ from app.telemetry import metrics
 
 # Visible ASCII, as header values are safe everywhere with.
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_LINES = 10  # a body may hold thousands of unusable alerts; all of them are in quarantine
 _log = structlog.get_logger("intake")
 
 
@@ -111,7 +112,10 @@ def _tell(intake: Intake, accepted: Accepted) -> None:
         write("alert_accepted", reason=disposition.reason.value, fingerprint=disposition.fingerprint, **ids)
     for one in intake.quarantined:
         metrics.bodies_refused_total.labels(metrics.AGENT_NAME, one.reason.value).inc()
-        _log.warning("alert_set_aside", reason=one.reason.value, detail=one.detail, index=one.index, body_id=accepted.body_id)
+    for one in intake.quarantined[:_LINES]:
+        _log.warning(
+            "alert_set_aside", of=len(intake.quarantined), reason=one.reason.value, detail=one.detail, index=one.index, body_id=accepted.body_id
+        )
     if len(accepted.dispositions) == 1:
         only = accepted.dispositions[0]
         structlog.contextvars.bind_contextvars(alert_id=only.alert_id, investigation_id=only.investigation_id or "unknown")

@@ -103,7 +103,7 @@ async def post_alert(
 )
 async def post_webhook(request: Request) -> JSONResponse:
     def read(document: JsonObject, envelope: Envelope) -> Intake:
-        hook = read_webhook(document, envelope.receive)
+        hook = read_webhook(document, envelope.receive, parts_of(request).limits.max_alerts)
         return _intake(hook.source, envelope, hook.alerts).model_copy(update={"quarantined": hook.quarantined})
 
     return _accepted(await take(request, read), False)

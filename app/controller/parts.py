@@ -18,6 +18,7 @@ class Limits:
     max_body_bytes: int = 2 * 1024 * 1024
     body_timeout_s: float = 10.0
     max_depth: int = 64
+    max_alerts: int = 10_000
     wait_s: float = 110.0
     max_queued: int = 10_000
     queue_check_s: float = 0.5

@@ -140,3 +140,10 @@ async def test_the_body_is_kept_byte_for_byte(client: httpx2.AsyncClient, twin: 
     raw = b' {"alerts" :[{"labels":{"a":"\xc3\xa4"},"status":"firing"}],  "x":1.50}\n'
     assert (await client.post(HOOK, content=raw, headers={"Content-Type": "application/json"})).status_code == 202
     assert twin.intakes[0].body == raw
+
+
+async def test_more_alerts_than_anybody_sends_are_refused_whole(client: httpx2.AsyncClient, twin: Twin) -> None:
+    response = await client.post(HOOK, content=b'{"alerts": [' + b"{}," * 10_000 + b"{}]}", headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()["reason"]) == (413, "too_large")
+    assert "10001" in response.json()["detail"]
+    assert len(twin.kept) == 1
