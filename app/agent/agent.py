@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from app.agent.engine import PlanExecutionEngine
-from app.agent.measuring import measure_end, measure_recall
+from app.agent.measuring import measure_end
 from app.agent.parts import AgentParts
-from app.agent.reporting import Finished, past_case_of, recent_of, report_of, service_of, stamped, summary_of, task_of
+from app.agent.reporting import Finished, past_case_of, recent_of, report_of, service_of, stamped, task_of
 from app.agent.session import Session
 from app.domain.alert import Alert
 from app.domain.errors import SreAgentError
@@ -65,9 +65,7 @@ class InfrastructureAgent:
         )
 
         async def ask() -> JsonObject:
-            recalled = await self._parts.memory.recall(query)
-            measure_recall(recalled)
-            return as_json(recalled)
+            return as_json(await self._parts.memory.recall(query))
 
         answer, _ = await session.journal.call(EventType.MEMORY_RECALL, "recall", as_json(query), ask)
         return Recalled.model_validate(answer)
@@ -93,8 +91,11 @@ class InfrastructureAgent:
         run = Finished(session.case(), recalled, plan, verdict, before, session.iteration, session.stopped, limits)
         with session.pace.own():
             draft = report_of(run)
-        reading = await session.read_the_clock(EventType.DECISION, "decision", as_json(verdict))
-        return stamped(draft, reading), replace(run, reading=reading)
+        reading, replayed = await session.read_the_clock(EventType.DECISION, "decision", as_json(verdict))
+        run = replace(run, reading=reading)
+        if not replayed:
+            measure_end(run)
+        return stamped(draft, reading), run
 
     async def _remember(self, session: Session, run: Finished) -> None:
         """In both layers of memory, once; an incomplete run is no past case (LOOP-13)."""
@@ -106,12 +107,7 @@ class InfrastructureAgent:
                 return {"stored": False, "note": f"{type(failure).__name__}: {failure}"}
             return {"stored": True}
 
-        async def end() -> JsonObject:
-            measure_end(run)
-            return {}
-
         if run.incomplete is None:
             await session.journal.call(EventType.MEMORY_STORED, "remember", {"episode_id": session.id}, store)
         else:
             await session.journal.note(EventType.AGENT_INCOMPLETE, "incomplete", {"reason": run.incomplete.value})
-        await session.journal.call(EventType.AGENT_DONE, "done", summary_of(run), end)

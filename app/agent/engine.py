@@ -14,10 +14,9 @@ from app.agent.filling import Unfilled, fill
 from app.agent.ports import Diagnosis, Executor
 from app.agent.session import Session, canonical
 from app.agent.updates import lacking, not_run, update_of
-from app.domain.errors import CircularDependency, WriteInDoubt
+from app.domain.errors import CircularDependency
 from app.domain.frozen import JsonObject
 from app.domain.plan import Plan, Step, StepUpdate
-from app.domain.reason import Reason
 from app.domain.tool import Outcome, StepStatus, ToolCall
 from app.domain.trail import EventType
 from app.domain.verdict import Assessment, as_json
@@ -50,7 +49,7 @@ class PlanExecutionEngine:
             except CircularDependency as knot:
                 updates = [not_run(step, session.numbers[step.id], StepStatus.BLOCKED, str(knot)) for step in waiting.values()]
             for update in updates:
-                session.record(update)
+                await session.record(update)
                 del waiting[update.step.id]
 
     async def _step(self, step: Step, session: Session) -> StepUpdate:
@@ -70,20 +69,16 @@ class PlanExecutionEngine:
         return update_of(step, number, outcome)
 
     async def _call(self, call: ToolCall, session: Session) -> Outcome:
-        """One journalled call: read from the journal if it is there, else made through the executor."""
+        """One journalled call: read from the journal if it is there, else made through the executor. A write that was begun
+        and never answered is not made again: the journal raises WriteInDoubt, and the run ends."""
         context = session.take(call)
 
         async def run() -> JsonObject:
             return as_json(await self._executor.execute(call, context))
 
         asked = {"tool": call.tool, "args": call.args, "step": call.step_id, "writes": self._executor.writes(call.tool)}
-        try:
-            answer, _ = await session.journal.call(EventType.TOOL_CALL, f"tool:{call.tool}:{canonical(call.args)}", asked, run)
-        except WriteInDoubt as doubt:
-            return Outcome(call=call, status=StepStatus.BLOCKED, reason=Reason.APPROVAL, note=str(doubt))
-        outcome = Outcome.model_validate(answer | {"call": as_json(call)})
-        await _note_trouble(outcome, session)
-        return outcome
+        answer, _ = await session.journal.call(EventType.TOOL_CALL, f"tool:{call.tool}:{canonical(call.args)}", asked, run)
+        return Outcome.model_validate(answer | {"call": as_json(call)})
 
     async def _observe(self, session: Session) -> Assessment:
         """What the diagnosis makes of everything so far; its reasoning and the time it is become part of the trail."""
@@ -114,13 +109,3 @@ async def together(steps: Iterable[Coroutine[Any, Any, StepUpdate]]) -> list[Ste
         if isinstance(answer, BaseException):
             raise answer
     return [answer for answer in answers if isinstance(answer, StepUpdate)]
-
-
-async def _note_trouble(outcome: Outcome, session: Session) -> None:
-    """What a gate refused, and what a tool could not bring, as events of their own."""
-    if outcome.status in (StepStatus.SUCCESS, StepStatus.SKIPPED):
-        return
-    event = EventType.GUARDRAIL if outcome.status is StepStatus.BLOCKED else EventType.TOOL_ERROR
-    reason = outcome.reason.value if outcome.reason else ""
-    data = {"call_id": outcome.call.id, "tool": outcome.call.tool, "status": outcome.status.value, "reason": reason, "note": outcome.note}
-    await session.journal.note(event, f"{event.value.lower()}:{outcome.call.id}", data)

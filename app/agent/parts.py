@@ -12,7 +12,7 @@ from app.domain.limits import SessionLimits
 @dataclass(frozen=True)
 class AgentParts:
     """`clock` is the time of the world that is looked at; `stopwatch` gives seconds that only go forward, `cpu_clock` those
-    of our own processor time. `sources` are the configured ones, `service_map` who calls whom (name -> names)."""
+    of this thread's processor time. `sources` are the configured ones, `service_map` who calls whom (name -> names)."""
 
     memory: Memory
     planner: Planner
@@ -24,4 +24,4 @@ class AgentParts:
     default_namespace: str = "default"
     limits: SessionLimits = field(default_factory=SessionLimits)
     stopwatch: Callable[[], float] = time.monotonic
-    cpu_clock: Callable[[], float] = time.process_time
+    cpu_clock: Callable[[], float] = time.thread_time

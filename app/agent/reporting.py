@@ -180,38 +180,3 @@ def recent_of(run: Finished) -> JsonObject:
         "state": run.verdict.state.value,
         "verdict": run.verdict.line,
     }
-
-
-def summary_of(run: Finished) -> JsonObject:
-    """What the run itself was: LOG-01 `AGENT_DONE`, LOOP-12, and the parts of API-04 that the report does not have."""
-    recent = recent_of(run)
-    steps = [
-        {
-            "step": update.number,
-            "tool": update.step.tool,
-            "status": update.status.value,
-            "result": update.result_line,
-            "duration_ms": update.outcome.duration_ms,
-            "next_action": update.next_action,
-        }
-        for update in run.case.updates
-    ]
-    stored = run.incomplete is None
-    return {
-        "answer": run.verdict.line if stored else "Investigation incomplete",
-        "iterations": run.iterations,
-        "cost": run.usage.cost_usd,
-        "duration": run.reading["elapsed_ms"] / 1000,
-        "past_cases_used": len(run.recalled.similar),
-        "episode_id": run.case.investigation_id if stored else "",
-        "execution": {"steps": steps, "total_duration_ms": sum(update.outcome.duration_ms for update in run.case.updates)},
-        "memory_snapshot": {
-            "working_memory": {"current_alert": recent["current_alert"], "recent_tools_used": recent["recent_tools_used"]},
-            "episodic_memory": {
-                "total_investigations": run.recalled.total + stored,
-                "similar_past_cases": len(run.recalled.similar),
-                "learned_patterns": list(run.recalled.patterns),
-            },
-        },
-        "recommendations": [action.title for action in run.verdict.actions],
-    }

@@ -5,6 +5,7 @@ Called by `session` after every call. Names come from objects that a source retu
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from app.domain.frozen import JsonObject
@@ -49,10 +50,12 @@ REFERENCES = ("object", "workload")  # fields that hold `Kind/namespace/name`
 
 @dataclass(frozen=True)
 class Seen:
-    """`refs` are all names with their kind; `objects` the API objects, each with its `kind`, that the resolver can use."""
+    """`refs` are all names with their kind; `objects` the API objects, each with its `kind`, that the resolver can use;
+    `derived` stand in for owners that were named and not read."""
 
     refs: frozenset[ObjectRef]
     objects: tuple[JsonObject, ...]
+    derived: tuple[JsonObject, ...]
 
     @property
     def namespaces(self) -> frozenset[str]:
@@ -60,9 +63,9 @@ class Seen:
 
 
 def seen(data: JsonObject) -> Seen:
-    objects = [*_objects(data, ""), *_owners(data)]
-    refs = {ref for item in objects for ref in _refs_of(item)} | set(_mentioned(data))
-    return Seen(refs=frozenset(refs), objects=tuple(objects))
+    objects, derived = tuple(_objects(data, "")), tuple(_owners(data))
+    refs = {ref for item in (*objects, *derived) for ref in _refs_of(item)} | set(_mentioned(data))
+    return Seen(frozenset(refs), objects, derived)
 
 
 def _objects(value: Any, kind: str) -> Iterator[JsonObject]:
@@ -80,13 +83,14 @@ def _objects(value: Any, kind: str) -> Iterator[JsonObject]:
 
 
 def _owners(data: JsonObject) -> Iterator[JsonObject]:
-    """`owners` of check_pods: {"pod": ["ReplicaSet/x", "Deployment/y"]} -> the ReplicaSet, as far as it says who owns it."""
+    """`owners` of check_pods: {"pod": ["ReplicaSet/x", "Deployment/y"]} -> the ReplicaSet, as far as it says who
+    owns it."""
     owners = data.get("owners")
     spaces = {p["metadata"]["name"]: str(p["metadata"].get("namespace") or "") for p in _objects(data.get("pods", []), "Pod")}
     for pod, chain in (owners if isinstance(owners, dict) else {}).items():
-        links = [link.split("/", 1) for link in chain if isinstance(link, str) and link.count("/") == 1]
-        for (kind, name), above in zip(links, [*links[1:], None], strict=True):
-            references = [] if above is None else [{"kind": above[0], "name": above[1], "controller": True}]
+        links = [link.split("/", 1) for link in chain or () if isinstance(link, str) and link.count("/") == 1]
+        for (kind, name), above in pairwise(links):
+            references = [{"kind": above[0], "name": above[1], "controller": True}]
             yield {"kind": kind, "metadata": {"name": name, "namespace": spaces.get(pod, ""), "ownerReferences": references}}
 
 
@@ -101,6 +105,9 @@ def _refs_of(item: JsonObject) -> Iterator[ObjectRef]:
     for label in NAME_LABELS:
         if isinstance(labels.get(label), str) and labels[label]:
             yield ObjectRef(kind="Label", namespace=space, name=labels[label])
+    for address in (item.get("status") or {}).get("addresses") or ():
+        if item["kind"] == "Node" and isinstance(address, dict) and address.get("address"):
+            yield ObjectRef(kind="Label", name=str(address["address"]))
     node = (item.get("spec") or {}).get("nodeName")
     if node:
         yield ObjectRef(kind="Node", name=str(node))

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from app.agent.pace import Pace
 from app.agent.parts import AgentParts
 from app.agent.seen import seen
+from app.agent.updates import events_of
 from app.domain.alert import Alert, Mark
 from app.domain.case import CaseFile
 from app.domain.frozen import JsonObject
@@ -63,8 +64,10 @@ class Session:
         self._taken: list[ToolCall] = []
         self._refs: set[ObjectRef] = set()
         self._objects: list[JsonObject] = []
+        self._derived: list[JsonObject] = []
         self.target = resolve(alerts[0], (), parts.default_namespace)
-        self._admit(self.target)
+        for alert in alerts:
+            self._admit(resolve(alert, (), parts.default_namespace))
 
     def case(self) -> CaseFile:
         """What the planner and the diagnosis see: steps in the order they were planned."""
@@ -121,8 +124,8 @@ class Session:
         self._taken.append(call)
         return context
 
-    def record(self, update: StepUpdate) -> None:
-        """Book a finished step; what it returned widens the scope of later calls."""
+    async def record(self, update: StepUpdate) -> None:
+        """Book a finished step, its trouble as an event of its own; what it returned widens the scope of later calls."""
         self._updates.append(update)
         self.done[update.step.id] = update
         if update.outcome.reason in STOPPING and self.stopped is None:
@@ -131,25 +134,28 @@ class Session:
             found = seen(update.outcome.result.data)
             self._refs |= found.refs
             self._objects += found.objects
+            self._derived += found.derived
+        for event, data in events_of(update):
+            await self.journal.note(event, f"{event.value.lower()}:{update.outcome.call.id}", data)
 
     async def look_again(self) -> None:
         """Resolve the target with the objects read so far, and note it where that changes the answer."""
         with self.pace.own():
-            target = resolve(self.alerts[0], self._objects, self._parts.default_namespace)
+            target = resolve(self.alerts[0], [*self._derived, *self._objects], self._parts.default_namespace)
         if target != self.target:
             self.target = target
             self._admit(target)
             await self.journal.note(EventType.TARGET, f"target:{self.iteration}", as_json(target))
 
-    async def read_the_clock(self, event: EventType, key: str, asked: JsonObject) -> JsonObject:
-        """Note an event together with the time it is; on a second run both are read from the journal."""
+    async def read_the_clock(self, event: EventType, key: str, asked: JsonObject) -> tuple[JsonObject, bool]:
+        """Note an event together with the time it is; a second run reads both from the journal -> (reading, replayed)."""
 
         async def read() -> JsonObject:
             return self.pace.reading()
 
         reading, replayed = await self.journal.call(event, key, asked, read)
         self.pace.settle(reading, replayed)
-        return reading
+        return reading, replayed
 
     async def must_stop(self) -> bool:
         """Whether another round is out of the question; the reason goes into the trail."""
@@ -171,12 +177,12 @@ class Session:
         return next((reason for reason, amount, limit in used if amount >= limit), None)
 
     def _admit(self, target: Target) -> None:
-        """The target, its owners and the labels it rests on are in scope from the start."""
+        """The target, its owners, the labels it rests on and, by the service map, what they call are in scope."""
         space = target.namespace or self._parts.default_namespace
         self._refs |= {target.ref, *target.owners, ObjectRef(kind="Namespace", namespace=space, name=space)}
-        self._refs |= {ObjectRef(kind="Label", name=value) for value in target.believed.values() if value}
-        names = {target.ref.name, *(owner.name for owner in target.owners)}
-        self._refs |= {ObjectRef(kind="Label", name=name) for caller in names for name in self._parts.service_map.get(caller, ())}
+        callers = {target.ref.name, *(owner.name for owner in target.owners), *target.believed.values()} - {""}
+        called = {name for caller in callers for name in self._parts.service_map.get(caller, ())}
+        self._refs |= {ObjectRef(kind="Label", name=name) for name in callers | called}
 
 
 def window_of(alerts: tuple[Alert, ...], now: datetime) -> Window:

@@ -1,10 +1,13 @@
 """Outcomes of steps -> step updates, with what happens next in words (EXEC-06, EXEC-08); used by `engine`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from app.domain.frozen import JsonObject
 from app.domain.plan import Step, StepUpdate
 from app.domain.reason import Reason
 from app.domain.tool import Outcome, StepStatus, ToolCall
+from app.domain.trail import EventType
+from app.domain.verdict import as_json
 
 NEXT = {
     StepStatus.SUCCESS: "continue",
@@ -36,3 +39,15 @@ def lacking(step: Step, done: Mapping[str, StepUpdate]) -> str:
         if not before.step.optional and before.status is not StepStatus.SUCCESS:
             return f"needs step {name} ({before.step.tool}), which ended as {before.status}: {before.result_line}"
     return ""
+
+
+def events_of(update: StepUpdate) -> Iterator[tuple[EventType, JsonObject]]:
+    """What the trail says of a step beside its call and its answer: that it never became a call, what a gate refused,
+    what a tool could not bring."""
+    outcome = update.outcome
+    if outcome.reason is Reason.DEPENDENCY_FAILED:
+        yield EventType.TOOL_RESULT, as_json(outcome)
+    elif outcome.status not in (StepStatus.SUCCESS, StepStatus.SKIPPED):
+        event = EventType.GUARDRAIL if outcome.status is StepStatus.BLOCKED else EventType.TOOL_ERROR
+        reason = outcome.reason.value if outcome.reason else ""
+        yield event, {"call_id": outcome.call.id, "tool": outcome.call.tool, "status": outcome.status.value, "reason": reason, "note": outcome.note}

@@ -38,10 +38,9 @@ class ScopeGate:
             return _out(f"namespace {namespace}")
         if not namespace and not self._rules.cluster_wide and "namespace" in type(arguments).model_fields:
             return _out("a read over all namespaces")
-        known = [ObjectRef.parse(item) for item in context.objects]
         for argument, kind in NAMED.items():
             for name in _names(given.get(argument)):
-                if not any(_fits(item, kind, namespace, name) for item in known):
+                if not any(_fits(item, kind, namespace, name) for item in context.objects if item.endswith(f"/{name}")):
                     return _out(f"{argument} {name}")
         return None
 
@@ -50,12 +49,10 @@ def _names(value: Any) -> list[str]:
     return [str(v) for v in value] if isinstance(value, list | tuple) else [str(value)] if value else []
 
 
-def _fits(item: ObjectRef, kind: str, namespace: str, name: str) -> bool:
-    return (
-        item.name == name
-        and (not kind or item.kind in (kind, "Label"))
-        and (not namespace or not item.namespace or item.namespace == namespace)
-    )  # fmt: skip
+def _fits(known: str, kind: str, namespace: str, name: str) -> bool:
+    item = ObjectRef.parse(known)
+    in_place = not namespace or not item.namespace or item.namespace == namespace
+    return item.name == name and (not kind or item.kind in (kind, "Label")) and in_place
 
 
 def _out(what: str) -> Refusal:

@@ -33,8 +33,9 @@ def of_type(events: list[TrailEvent], event: EventType) -> list[TrailEvent]:
     return [e for e in events if e.type is event]
 
 
-def done(events: list[TrailEvent]) -> Any:
-    return of_type(events, EventType.AGENT_DONE)[0].data
+def steps(stage: Stage) -> list[tuple[int, str, str]]:
+    """(number, status, one line) of every step, as the diagnosis last saw them."""
+    return [(u.number, u.status.value, u.result_line) for u in stage.diagnosis.cases[-1].updates]
 
 
 def unavailable(_: Anything) -> ToolResult:
@@ -56,14 +57,12 @@ def test_an_investigation_recalls_plans_runs_concludes_and_remembers_in_that_ord
         EventType.REASONING,
         EventType.DECISION,
         EventType.MEMORY_STORED,
-        EventType.AGENT_DONE,
     ]
     assert report.badges.state is VerdictState.LIKELY
     assert report.meta.replay == "sre-agent replay i1"
     case, target, recent = stage.memory.kept[0]
     assert (case.id, case.cause, target) == ("i1", "oom", "Pod/shop/web-1")
     assert recent["recent_tools_used"] == ["check_pods", "get_logs"]
-    assert done(events)["episode_id"] == "i1"
 
 
 def test_every_call_is_asked_in_one_spelling_and_says_whether_it_writes() -> None:
@@ -74,21 +73,14 @@ def test_every_call_is_asked_in_one_spelling_and_says_whether_it_writes() -> Non
     assert call.data == {"tool": "check_pods", "args": {"pod": "web-1", "namespace": "shop"}, "step": "s1", "writes": False}
 
 
-# covers API-07, EXEC-07, EXEC-08
+# covers API-07, EXEC-08
 def test_the_steps_of_the_run_are_told_one_by_one() -> None:
     stage = Stage([tiny("check_pods", takes=0.045), tiny("get_logs", unavailable)], [step("s1", "check_pods"), step("s2", "get_logs")])
-    _, events, _ = run(stage)
-    steps = done(events)["execution"]["steps"]
-    assert steps[0] == {
-        "step": 1,
-        "tool": "check_pods",
-        "status": "success",
-        "result": "check_pods answered",
-        "duration_ms": 45,
-        "next_action": "continue",
-    }
-    assert (steps[1]["status"], steps[1]["next_action"]) == ("failed", "continue with the remaining tools")
-    assert done(events)["execution"]["total_duration_ms"] == 45
+    run(stage)
+    first, second = stage.diagnosis.cases[-1].updates
+    assert (first.number, first.status, first.result_line, first.outcome.duration_ms) == (1, "success", "check_pods answered", 45)
+    assert (first.next_action, second.next_action) == ("continue", "continue with the remaining tools")
+    assert (second.status, second.result_line) == ("failed", "connection refused. The investigation continues without this data.")
 
 
 # covers EXEC-03, EXEC-05
@@ -112,35 +104,37 @@ def test_a_dependent_step_waits_and_sees_what_it_depends_on() -> None:
     )
     report, events, _ = run(stage)
     assert [c.pod for c in logs.calls] == ["web-7"]
-    statuses = {s["step"]: s["status"] for s in done(events)["execution"]["steps"]}
-    assert statuses == {1: "success", 2: "success", 3: "skipped", 4: "skipped"}
+    assert [status for _, status, _ in steps(stage)] == ["success", "success", "skipped", "skipped"]
+    told = [e.data["note"] for e in of_type(events, EventType.TOOL_RESULT) if e.key.startswith("tool_result:")]
+    assert told == [
+        "needs pods.0.metadata.name of step s1, on which this step does not depend",
+        "needs pods.5.metadata.name of step s1, whose result has no such part",
+    ]
     assert [n.reason for n in report.not_checked] == ["dependency_failed"]  # same tool and reason: named once
 
 
 # covers EXEC-06
 def test_what_depends_on_a_failed_step_is_blocked_and_says_what_it_needs() -> None:
     logs = tiny("get_logs")
-    steps = [
+    planned = [
         step("s1", "check_pods", optional=False),
         step("s2", "get_logs", "s1"),
         step("s3", "get_logs", "s2", "s9"),
         step("s4", "get_metrics"),
         step("s5", "get_logs", "s4", pod="web-1"),
     ]
-    stage = Stage([tiny("check_pods", unavailable), tiny("get_metrics", unavailable), logs], steps)
-    _, events, _ = run(stage)
-    by_number = {s["step"]: s for s in done(events)["execution"]["steps"]}
-    assert [by_number[n]["status"] for n in (1, 2, 3, 4, 5)] == ["failed", "blocked", "blocked", "failed", "success"]
-    assert "needs step s1 (check_pods)" in by_number[2]["result"]
-    assert "needs step s9, which is not in the plan" in by_number[3]["result"]
+    stage = Stage([tiny("check_pods", unavailable), tiny("get_metrics", unavailable), logs], planned)
+    run(stage)
+    assert [status for _, status, _ in steps(stage)] == ["failed", "blocked", "blocked", "failed", "success"]
+    assert "needs step s1 (check_pods), which ended as failed" in steps(stage)[1][2]
+    assert "needs step s9, which is not in the plan" in steps(stage)[2][2]
 
 
 # covers EXEC-03
 def test_steps_that_wait_for_one_another_are_named_and_the_others_run() -> None:
     stage = Stage([tiny("check_pods"), tiny("get_logs")], [step("s1", "check_pods"), step("s2", "get_logs", "s3"), step("s3", "get_logs", "s2")])
-    report, events, _ = run(stage)
-    results = [s["result"] for s in done(events)["execution"]["steps"]]
-    assert results[1] == results[2] == "Circular dependency detected: s2, s3"
+    report, _, _ = run(stage)
+    assert steps(stage)[1][2] == steps(stage)[2][2] == "Circular dependency detected: s2, s3"
     assert report.badges.state is VerdictState.LIKELY
 
 
@@ -186,7 +180,6 @@ def test_a_run_that_meets_a_limit_reports_what_it_knows(limits: SessionLimits, u
     report, events, _ = run(stage)
     assert report.meta.incomplete is reason
     assert of_type(events, EventType.AGENT_INCOMPLETE)[0].data["reason"] == reason.value
-    assert done(events)["answer"] == "Investigation incomplete"
     assert stage.memory.kept == [] and stage.planner.concluded == 0
     assert of_type(events, EventType.GUARDRAIL)
     Report.model_validate_json(report.model_dump_json())
@@ -218,8 +211,9 @@ def test_a_kill_switch_thrown_in_the_middle_ends_the_run_with_what_is_known() ->
 # covers TEST-04, ERR-05, ERR-14, LOOP-23
 def test_at_half_of_the_calls_failing_the_answer_is_useful_and_names_its_gaps() -> None:
     tools = [tiny(f"t{n}", flaky(f"t{n}", n, timeouts=0.4, denials=0.1), retry_count=0) for n in range(10)]
-    report, events, _ = run(Stage(tools, [step(f"s{n}", f"t{n}") for n in range(10)]))
-    counts = Counter(s["status"] for s in done(events)["execution"]["steps"])
+    stage = Stage(tools, [step(f"s{n}", f"t{n}") for n in range(10)])
+    report, _, _ = run(stage)
+    counts = Counter(status for _, status, _ in steps(stage))
     assert 3 <= counts["success"] <= 7
     assert report.badges.state is VerdictState.LIKELY and report.evidence
     assert len(report.not_checked) == 10 - counts["success"]
@@ -317,14 +311,10 @@ def test_a_report_that_differs_is_compared_field_by_field() -> None:
 def test_past_cases_are_marked_same_or_different() -> None:
     stage = Stage([tiny("check_pods")], [step("s1", "check_pods")])
     stage.memory.recalled = Recalled(similar=(past(), past(cause="probe"), past(ref="Pod/bank/x")), total=3, patterns=("oom on web: 2 times",))
-    report, events, _ = run(stage)
+    report, _, _ = run(stage)
     assert [s.same for s in report.similar_incidents] == [True, False, False]
     assert report.learned_patterns == ("oom on web: 2 times",)
-    assert done(events)["memory_snapshot"]["episodic_memory"] == {
-        "total_investigations": 4,
-        "similar_past_cases": 3,
-        "learned_patterns": ["oom on web: 2 times"],
-    }
+    assert report.meta.past_cases_used == 3
 
 
 def test_past_cases_stay_open_where_no_cause_was_found() -> None:
@@ -357,8 +347,7 @@ def test_what_a_source_returned_may_be_asked_about_and_nothing_else() -> None:
         service_map={"web-1": ("payments",)},
     )
     report, events, _ = run(stage)
-    statuses = [s["status"] for s in done(events)["execution"]["steps"]]
-    assert statuses == ["success", "blocked", "blocked", "success", "blocked", "success"]
+    assert [status for _, status, _ in steps(stage)] == ["success", "blocked", "blocked", "success", "blocked", "success"]
     assert str(report.target.workload) == "Deployment/shop/web"  # resolved again with the owners that were read
     assert len(of_type(events, EventType.TARGET)) == 2
 
