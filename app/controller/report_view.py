@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError, WithJsonSchema
 
 from app.domain.alert import Alert
+from app.domain.escape import one_line
 from app.domain.frozen import JsonObject, iso
 from app.domain.investigation import Investigation, InvestigationStatus
 from app.domain.memory import Recalled
@@ -126,12 +127,13 @@ def _outcomes(events: Iterable[TrailEvent]) -> list[Outcome]:
 
 def _line(outcome: Outcome) -> str:
     if outcome.result is not None:
-        return outcome.result.summary
-    return outcome.note or (outcome.reason.value if outcome.reason else "")
+        return one_line(outcome.result.summary)
+    return one_line(outcome.note) or (outcome.reason.value if outcome.reason else "")
 
 
 def _ran(steps: list[Step], outcomes: list[Outcome]) -> list[RanStep]:
-    """In the order of the plan, then what ran besides it. A step without an outcome was not run."""
+    """In the order of the plan, then the steps that later rounds added, in the order they were asked (call ids count up).
+    A step without an outcome was not run."""
     left = list(outcomes)
     rows: list[RanStep] = []
     for step in steps:
@@ -139,6 +141,7 @@ def _ran(steps: list[Step], outcomes: list[Outcome]) -> list[RanStep]:
         if mine:
             left.remove(mine)
         rows.append(_row(len(rows) + 1, step.tool, mine))
+    left.sort(key=lambda outcome: (len(outcome.call.id), outcome.call.id))
     return rows + [_row(len(rows) + n, outcome.call.tool, outcome) for n, outcome in enumerate(left, 1)]
 
 

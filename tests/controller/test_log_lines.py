@@ -5,6 +5,8 @@ import json
 import sys
 from typing import Any
 
+import pytest
+
 PROGRAM = """
 import asyncio, sys
 import structlog
@@ -34,6 +36,7 @@ async def lines() -> tuple[list[dict[str, Any]], str]:
     return [json.loads(line) for line in err.splitlines()], out.decode()
 
 
+@pytest.mark.slow
 async def test_every_line_is_json_with_the_same_fields_and_no_secrets() -> None:
     # covers LOG-04, LOG-05, LOG-13
     found, order = await lines()
