@@ -13,12 +13,17 @@ import structlog
 from app.domain.memory import PastCase, RecallQuery, SimilarCase
 from app.domain.ports import VectorRow, VectorRows
 from app.memory.embedder import Embedder, to_blob
+from app.memory.embedder_hash import HashEmbedder
+from app.memory.embedder_minilm import MinilmEmbedder
 from app.memory.index import EpisodeIndex
 from app.memory.index_chroma import ChromaIndex
+from app.memory.index_numpy import pages
 from app.memory.vector_index import Hit
 
 log = structlog.get_logger()
 
+# Embedders whose cases a better one takes over. The last resort takes over nothing: it would undo the model's work.
+_OURS = (HashEmbedder.id, MinilmEmbedder.id)
 # Asked beyond what is wanted, for the case itself and for cases that SQL no longer has.
 _SPARE = 3
 
@@ -33,6 +38,7 @@ class EpisodicMemory:
         self._chroma = chroma
         self._making = asyncio.Lock()
         self._made: tuple[Embedder, EpisodeIndex] | None = None
+        self._adopting: asyncio.Task[None] | None = None
 
     async def recall(self, query: RecallQuery) -> tuple[tuple[SimilarCase, ...], int]:
         """-> (at most `query.limit` alike cases, number of all cases)."""
@@ -61,10 +67,7 @@ class EpisodicMemory:
     async def remember(self, case: PastCase) -> None:
         """Durable in SQL when it returns; the same id again replaces."""
         embedder, index = await self._ready()
-        [vector] = await asyncio.to_thread(embedder.embed, [case.text])
-        row = VectorRow(case=case, embedder=embedder.id, vector=to_blob(vector))
-        await self._rows.put(row)
-        await index.add(row)
+        await self._store(embedder, index, case)
 
     async def history(self, service: str, limit: int = 50) -> tuple[PastCase, ...]:
         """The newest cases of a service, newest first; none for the service ""."""
@@ -76,10 +79,16 @@ class EpisodicMemory:
 
     async def built(self) -> None:
         """Wait until the index does no work in the background."""
+        if self._adopting is not None:
+            await asyncio.wait({self._adopting})
         if self._made is not None:
             await self._made[1].built()
 
     async def close(self) -> None:
+        """Stop what goes on in the background and close the index in order; a later call opens it again."""
+        if self._adopting is not None:
+            self._adopting.cancel()
+            await asyncio.wait({self._adopting})
         if self._made is not None:
             await self._made[1].close()
             self._made = None
@@ -89,5 +98,29 @@ class EpisodicMemory:
             if self._made is None:
                 embedder = await asyncio.to_thread(self._choose)
                 chroma = ChromaIndex(self._chroma, embedder) if self._chroma is not None else None
-                self._made = embedder, EpisodeIndex(self._rows, embedder, chroma)
+                index = EpisodeIndex(self._rows, embedder, chroma)
+                self._made = embedder, index
+                self._adopting = asyncio.create_task(self._adopt(embedder, index))
+                self._adopting.add_done_callback(_say_if_it_failed)
         return self._made
+
+    async def _adopt(self, embedder: Embedder, index: EpisodeIndex) -> None:
+        """Give cases that were stored under another embedder of ours a vector of this one, one after another."""
+        for other in _OURS if embedder.id != HashEmbedder.id else ():
+            if other == embedder.id or not await self._rows.count(other):
+                continue
+            log.info("MEMORY_REEMBED", was=other, now=embedder.id)
+            async for page in pages(self._rows, other, size=8):  # small: a case remembered meanwhile must not be undone
+                for row in page:
+                    await self._store(embedder, index, row.case)
+
+    async def _store(self, embedder: Embedder, index: EpisodeIndex, case: PastCase) -> None:
+        [vector] = await asyncio.to_thread(embedder.embed, [case.text])
+        row = VectorRow(case=case, embedder=embedder.id, vector=to_blob(vector))
+        await self._rows.put(row)
+        await index.add(row)
+
+
+def _say_if_it_failed(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.warning("MEMORY_REEMBED_FAILED", reason=f"{type(error).__name__}: {error}")

@@ -118,7 +118,7 @@ class EpisodeIndex:
             if held == wanted and await self._finds_its_own(chroma):
                 self._ready()
                 return
-            reset, why = chroma.embedded or held > wanted, f"it holds {held} of {wanted} rows"
+            reset, why = held > 0 and (chroma.embedded or held > wanted), f"it holds {held} of {wanted} rows"
         except IndexBroken as error:
             log.warning("MEMORY_INDEX_BROKEN", reason=str(error))
             reset, why = True, "it was broken"

@@ -6,6 +6,7 @@ all calls run in one thread, in order.
 
 import asyncio
 import fcntl
+import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,7 +25,9 @@ T = TypeVar("T")
 COLLECTION = "agent_episodes"
 HNSW = {"hnsw": {"space": "l2", "ef_construction": 200, "ef_search": 200}}
 _CUT = 200
-_SERVER_SECONDS = 10.0
+_CONNECT_SECONDS = 3.0
+_ANSWER_SECONDS = 5.0
+_STUCK_SECONDS = 60.0
 
 
 class ChromaIndex:
@@ -41,6 +44,7 @@ class ChromaIndex:
         self._dimensions = embedder.dimensions
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chroma")
         self._lock: IO[bytes] | None = None
+        self._closed = False
         self._client: Any = None
         self._collection: Any = None
 
@@ -70,9 +74,10 @@ class ChromaIndex:
 
     async def close(self) -> None:
         """Close in order and seal the folder; safe to call twice."""
-        if self._client is not None:
-            await self._run(self._close)
-        await asyncio.to_thread(self._thread.shutdown)
+        if not self._closed:
+            self._closed = True
+            await asyncio.wrap_future(self._thread.submit(self._close))
+            await asyncio.to_thread(self._thread.shutdown)
 
     def _open(self) -> None:
         if self._folder is not None:
@@ -103,11 +108,12 @@ class ChromaIndex:
             self._client = chromadb.PersistentClient(str(self._folder), settings=settings)
         elif self._client is None:
             url = urlsplit(self._url)
-            self._client = chromadb.HttpClient(
-                host=url.hostname or "", port=url.port or (443 if url.scheme == "https" else 8000), ssl=url.scheme == "https", settings=settings
-            )
-            # Chroma's own HTTP session waits for ever; there is no public way to say otherwise.
-            self._client._server._session.timeout = _SERVER_SECONDS
+            host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 8000)
+            # Chroma's HTTP sessions wait for ever, and there is no public way to say otherwise: so look first, then set.
+            socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
+            self._client = chromadb.HttpClient(host=host, port=port, ssl=url.scheme == "https", settings=settings)
+            for session in _sessions(self._client):
+                session.timeout = _ANSWER_SECONDS
         self._collection = self._client.get_or_create_collection(self._name, embedding_function=None, configuration=HNSW)
 
     def _ready(self) -> Any:
@@ -133,20 +139,30 @@ class ChromaIndex:
         self._connect()
 
     def _close(self) -> None:
-        self._drop_client()
-        if self._folder is not None:
-            seal(self._folder)
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        opened = self._client is not None
+        try:
+            if opened:
+                self._translated(self._drop_client)
+            if opened and self._folder is not None:
+                seal(self._folder)
+        finally:
+            if self._lock is not None:
+                self._lock.close()
+                self._lock = None
 
     def _drop_client(self) -> None:
         client, self._client, self._collection = self._client, None, None
         if client is not None:
+            # Its own close() leaves the sessions of a server open.
+            for session in _sessions(client) if self._folder is None else ():
+                session.close()
             client.close()
 
     async def _run(self, call: Callable[[], T]) -> T:
-        return await asyncio.wrap_future(self._thread.submit(self._translated, call))
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(self._thread.submit(self._translated, call)), _STUCK_SECONDS)
+        except TimeoutError as error:
+            raise IndexUnreachable(f"Chroma did not answer within {_STUCK_SECONDS:g} s") from error
 
     def _translated(self, call: Callable[[], T]) -> T:
         """Chroma's errors as ours. A server that is away is no reason to delete what it holds."""
@@ -159,6 +175,10 @@ class ChromaIndex:
             if self._folder is None and self._collection is None:
                 raise IndexUnreachable(f"Chroma server: {error}") from error
             raise IndexBroken(f"Chroma: {type(error).__name__}: {error}") from error
+
+
+def _sessions(client: Any) -> list[Any]:
+    return [part._server._session for part in (client, client._admin_client)]
 
 
 def _chroma_errors() -> tuple[tuple[type[Exception], ...], tuple[type[Exception], ...]]:

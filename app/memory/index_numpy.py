@@ -16,10 +16,10 @@ from app.memory.vector_index import Hit
 PAGE = 500
 
 
-async def pages(rows: VectorRows, embedder: str) -> AsyncIterator[tuple[VectorRow, ...]]:
-    """All rows of an embedder in id order, 500 at a time."""
+async def pages(rows: VectorRows, embedder: str, size: int = PAGE) -> AsyncIterator[tuple[VectorRow, ...]]:
+    """All rows of an embedder in id order, `size` at a time."""
     after = ""
-    while page := await rows.rows(embedder, after=after, limit=PAGE):
+    while page := await rows.rows(embedder, after=after, limit=size):
         yield page
         after = page[-1].case.id
 

@@ -27,6 +27,8 @@ T = TypeVar("T")
 DEADLINE_SECONDS = 10.0
 """A layer that has not answered by then is left out. The first call loads the model and opens Chroma: about 2 s."""
 
+_PATIENCE = 3  # storing may take so many deadlines: what is not stored is lost, what is not recalled is only missed
+
 _RECENT = "recent:"
 
 
@@ -70,8 +72,8 @@ class TwoLayerMemory:
     async def remember(self, case: PastCase, target: str, recent: JsonObject) -> None:
         """Never raises: what could not be stored is in the log, and the report stands without it."""
         entry = json.dumps({"investigation_id": case.id, **recent})
-        short = await self._ask("working memory", self._working.put(_RECENT + target, entry, DEFAULT_TTL), None)
-        lasting = await self._ask("episode memory", self._episodic.remember(case), None)
+        short = await self._ask("working memory", self._working.put(_RECENT + target, entry, DEFAULT_TTL), None, _PATIENCE)
+        lasting = await self._ask("episode memory", self._episodic.remember(case), None, _PATIENCE)
         for problem in (short.problem, lasting.problem):
             if problem:
                 log.error("MEMORY_NOT_STORED", investigation=case.id, reason=problem)
@@ -97,15 +99,16 @@ class TwoLayerMemory:
             return None
         return recent
 
-    async def _ask(self, layer: str, question: Coroutine[Any, Any, T], otherwise: T) -> _Attempt[T]:
+    async def _ask(self, layer: str, question: Coroutine[Any, Any, T], otherwise: T, patience: int = 1) -> _Attempt[T]:
         """Any failure becomes a sentence, whatever a layer may raise; cancellation passes through to the layer."""
+        deadline = self._deadline * patience
         task = asyncio.create_task(question)
         try:
-            await asyncio.wait({task}, timeout=self._deadline)
+            await asyncio.wait({task}, timeout=deadline)
         finally:
             task.cancel()
         if not task.done():
-            return _Attempt(otherwise, f"{layer} did not answer within {self._deadline:g} s")
+            return _Attempt(otherwise, f"{layer} did not answer within {deadline:g} s")
         error = task.exception()
         return _Attempt(task.result()) if error is None else _Attempt(otherwise, f"{layer} failed: {type(error).__name__}: {error}")
 

@@ -13,6 +13,7 @@ from app.domain.verdict import VerdictState
 
 _REPEATS = 2
 _AT_MOST = 3
+_NO_FIX = ("", "See investigation")  # the second is what a report says when it has none (LOOP-11)
 _BELIEVED = (VerdictState.CONFIRMED, VerdictState.LIKELY)
 
 
@@ -38,7 +39,7 @@ def _sentence(key: tuple[str, str, str], group: list[PastCase], now: datetime) -
     often = f"{len(group)} times in {_days(group[0].timestamp, now)}"
     if kind == "noise":
         return f"{service}: {what} was not a problem {often}, last on {group[-1].timestamp:%Y-%m-%d}"
-    fix = next((case.fix for case in reversed(group) if case.fix), "")
+    fix = next((case.fix for case in reversed(group) if case.fix not in _NO_FIX), "")
     return f"{service}: {what} {often}, " + (f"last fixed by: {fix}" if fix else "no fix on record")
 
 

@@ -26,7 +26,9 @@ def test_the_order_in_which_cases_come_does_not_matter() -> None:
 
 
 def test_without_a_fix_on_record_the_sentence_says_so() -> None:
-    assert learned_patterns([ago(0.1, 0, fix=""), ago(0.2, 1, fix="")], "x", NOW) == ("checkout: oom_killed 2 times in 1 day, no fix on record",)
+    assert learned_patterns([ago(0.1, 0, fix=""), ago(0.2, 1, fix="See investigation")], "x", NOW) == (
+        "checkout: oom_killed 2 times in 1 day, no fix on record",
+    )
 
 
 def test_guesses_are_no_pattern() -> None:
