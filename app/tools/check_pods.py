@@ -1,12 +1,14 @@
 """check_pods: the pods of a namespace, service, workload or node, with owners and everything that may ail them."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from pydantic import Field
 
 from app.domain.frozen import JsonObject
-from app.domain.owners import Index, owner_chain
+from app.domain.owners import owner_chain
 from app.domain.tool import ToolContext, ToolResult, ToolStatus
 from app.tools.answers import Arguments, Findings, KubeName, LooseName, answer, read_spec
 from app.tools.kubernetes_client import KubernetesClient
@@ -15,6 +17,7 @@ from app.tools.pod_text import pod_lines, trouble
 from app.tools.selection import narrow, ref_of
 
 MAX_IN_FULL = 60
+REPEATED = re.compile(r" (init )?container \S+: (env|envFrom|command|args) .*")
 
 
 class CheckPodsArguments(Arguments):
@@ -57,7 +60,7 @@ class CheckPods:
         pods = narrow(cluster.of("Pod"), a.service or "", a.workload or "", known)
         if not pods:
             return answer(self.spec, cluster.reading, await self._none(a, cluster))
-        return answer(self.spec, cluster.reading, _findings(pods, known, cluster))
+        return answer(self.spec, cluster.reading, _findings(pods, cluster, context.now))
 
     async def _none(self, a: CheckPodsArguments, cluster: Cluster) -> Findings:
         """No pod fits: a workload without pods is no data, a name that nothing has is not found."""
@@ -74,23 +77,36 @@ class CheckPods:
         return Findings(ToolStatus.NOT_FOUND, f"Nothing called {wanted} in {a.namespace}", data=data)
 
 
-def _findings(pods: Sequence[JsonObject], known: Index, cluster: Cluster) -> Findings:
+def _findings(pods: Sequence[JsonObject], cluster: Cluster, now: datetime) -> Findings:
+    known = cluster.known()
     owners = {p["metadata"]["name"]: owner_chain(ref_of(p), known) for p in pods}
-    ranked = sorted(pods, key=lambda p: (not trouble(p), p["metadata"]["name"]))
+    ranked = sorted(pods, key=lambda p: (not trouble(p, now), p["metadata"]["name"]))
     in_full = {p["metadata"]["name"] for p in ranked[:MAX_IN_FULL]}
     if len(pods) > MAX_IN_FULL:
         cluster.reading.truncated.append(f"{len(pods)} pods, {MAX_IN_FULL} of them in full, those in trouble first")
-    lines = [line for p in pods for line in pod_lines(p, owners[p["metadata"]["name"]], p["metadata"]["name"] in in_full)]
+    lines = _once(line for p in pods for line in pod_lines(p, owners[p["metadata"]["name"]], p["metadata"]["name"] in in_full))
     chains = {name: [f"{o.kind}/{o.name}" for o in chain] for name, chain in owners.items()}
-    return Findings(ToolStatus.OK, summary(pods), lines, {"pods": [*pods], "owners": chains})
+    return Findings(ToolStatus.OK, summary(pods, now), lines, {"pods": [*pods], "owners": chains})
 
 
-def summary(pods: Sequence[JsonObject]) -> str:
+def _once(lines: Iterable[str]) -> list[str]:
+    """Replicas share their environment and command: of equal ones only those of the first pod stay."""
+    kept, seen = [], set()
+    for line in lines:
+        found = REPEATED.search(line)
+        if found is None or found.group() not in seen:
+            kept.append(line)
+        if found is not None:
+            seen.add(found.group())
+    return kept
+
+
+def summary(pods: Sequence[JsonObject], now: datetime | None = None) -> str:
     """`Found 5 pods: 4 healthy, 1 high memory (pod-456)` (TOOL-08)."""
-    troubles = Counter(trouble(p) for p in pods)
+    troubles = Counter(trouble(p, now) for p in pods)
     parts = [f"{troubles.pop('', 0)} healthy"]
     for word, count in sorted(troubles.items(), key=lambda t: (-t[1], t[0])):
-        names = [p["metadata"]["name"] for p in pods if trouble(p) == word]
+        names = [p["metadata"]["name"] for p in pods if trouble(p, now) == word]
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         parts.append(f"{count} {word} ({shown})")
     return f"Found {len(pods)} pod{'s' if len(pods) != 1 else ''}: {', '.join(parts)}"

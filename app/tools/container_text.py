@@ -8,9 +8,12 @@ from typing import Any
 
 from app.domain.frozen import JsonObject
 
+MAX_VARIABLES = 40
+OWN_FACTS = {"fieldRef", "resourceFieldRef"}  # a variable that repeats what the pod itself says
+
 
 def spec_lines(prefix: str, container: JsonObject) -> list[str]:
-    """Image, resources, probes, ports, command, environment, mounts; what is not set has no line, resources always do."""
+    """Image, resources, probes, ports, command, environment; what is not set has no line, resources always do."""
     lines = [f"{prefix}: image {container.get('image', '(none)')}" + _suffix(" pull policy ", container.get("imagePullPolicy"))]
     resources = container.get("resources") or {}
     lines.append(f"{prefix}: limits {_pairs(resources.get('limits'))}; requests {_pairs(resources.get('requests'))}")
@@ -22,11 +25,10 @@ def spec_lines(prefix: str, container: JsonObject) -> list[str]:
     for part in ("command", "args"):
         if container.get(part):
             lines.append(f"{prefix}: {part} {json.dumps(container[part])[:500]}")
-    lines += [f"{prefix}: env {variable_text(v)}" for v in container.get("env") or ()]
+    told = [v for v in container.get("env") or () if not OWN_FACTS & set(v.get("valueFrom") or ())]
+    lines += [f"{prefix}: env {variable_text(v)}" for v in told[:MAX_VARIABLES]]
+    lines += [f"{prefix}: {len(told) - MAX_VARIABLES} more env variables"] if len(told) > MAX_VARIABLES else []
     lines += [f"{prefix}: envFrom {_env_from(e)}" for e in container.get("envFrom") or ()]
-    mounts = [f"{m.get('name')} at {m.get('mountPath')}" for m in container.get("volumeMounts") or () if "kube-api-access" not in str(m.get("name"))]
-    if mounts:
-        lines.append(f"{prefix}: mounts {', '.join(mounts)}")
     return lines
 
 

@@ -1,5 +1,7 @@
 """describe_pod: one pod with its owners and its events."""
 
+from datetime import datetime
+
 from pydantic import AliasChoices, Field
 
 from app.domain.frozen import JsonObject
@@ -43,16 +45,16 @@ class DescribePod:
             return answer(self.spec, cluster.reading, Findings(ToolStatus.NOT_FOUND, "Not found", gone, {"error": "Not found", "events": rows}))
         pod = pods[0]
         owners = owner_chain(ref_of(pod), cluster.known())
-        data = {"pod": pod, "events": rows, "owners": [str(o) for o in owners], **_short(pod)}
+        data = {"pod": pod, "events": rows, "owners": [str(o) for o in owners], **_short(pod, context.now)}
         summary = f"{name}: {data['status']}, {data['restarts']} restarts" + (f", last {data['last_state']}" if data["last_state"] else "")
         return answer(self.spec, cluster.reading, Findings(ToolStatus.OK, summary, [*pod_lines(pod, owners), *lines], data))
 
 
-def _short(pod: JsonObject) -> JsonObject:
+def _short(pod: JsonObject, now: datetime) -> JsonObject:
     ended = [(s.get("lastState") or {}).get("terminated") or {} for s in pod.get("status", {}).get("containerStatuses") or ()]
     limits = [((c.get("resources") or {}).get("limits") or {}).get("memory") for c in pod.get("spec", {}).get("containers") or ()]
     return {
-        "status": trouble(pod) or str(pod.get("status", {}).get("phase", "Unknown")),
+        "status": trouble(pod, now) or str(pod.get("status", {}).get("phase", "Unknown")),
         "last_state": next((str(e["reason"]) for e in ended if e.get("reason")), ""),
         "memory_limit": next((m for m in limits if m), ""),
         "restarts": restarts(pod),

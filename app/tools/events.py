@@ -13,7 +13,7 @@ from app.domain.frozen import JsonObject
 def rows(events: Sequence[JsonObject]) -> list[JsonObject]:
     """Newest last; equal times in order of object, reason and message."""
     made = [row(e) for e in events]
-    return sorted(made, key=lambda r: (_moment(r["last"]), r["object"], r["reason"], r["message"]))
+    return sorted(made, key=lambda r: (moment(r["last"]), r["object"], r["reason"], r["message"]))
 
 
 def row(event: JsonObject) -> JsonObject:
@@ -40,7 +40,8 @@ def line(found: JsonObject) -> str:
     return f"{found['last'] or '(no time)'} {found['type']} {found['reason']} {found['object']} x{found['count']}: {found['message']}"
 
 
-def _moment(text: str) -> float:
+def moment(text: str) -> float:
+    """Unix seconds of an RFC 3339 time, 0.0 for anything else."""
     try:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:
@@ -49,8 +50,8 @@ def _moment(text: str) -> float:
 
 def ago(text: str, now: datetime) -> str:
     """`5 minutes ago`; the text itself when it is no time."""
-    seconds = now.timestamp() - _moment(text)
-    if not text or _moment(text) == 0:
+    seconds = now.timestamp() - moment(text)
+    if not text or moment(text) == 0:
         return "at an unknown time"
     for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= size:

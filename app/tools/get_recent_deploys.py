@@ -1,6 +1,6 @@
 """get_recent_deploys: which workload was rolled out when, and what each revision changed."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from pydantic import AliasChoices, Field
 
@@ -8,6 +8,7 @@ from app.domain.frozen import JsonObject
 from app.domain.tool import Provenance, ToolContext, ToolResult, ToolStatus
 from app.tools import rollouts
 from app.tools.answers import Arguments, Findings, KubeName, LooseName, answer, read_spec
+from app.tools.events import moment
 from app.tools.kubernetes_client import KubernetesClient
 from app.tools.kubernetes_reading import Query, read
 from app.tools.selection import narrow
@@ -49,9 +50,9 @@ class GetRecentDeploys:
         chosen = narrow(cluster.of(*WORKLOADS), a.service or "", a.workload or "", cluster.known())
         revisions = cluster.of("ReplicaSet", "ControllerRevision")
         found = [d for w in chosen for d in rollouts.rollouts(w, revisions)]
-        found.sort(key=lambda d: (_moment(d["time"]), d["workload"], d["revision"]), reverse=True)
+        found.sort(key=lambda d: (moment(d["time"]), d["workload"], d["revision"]), reverse=True)
         since = context.now - timedelta(hours=a.hours)
-        recent = [d for d in found if _moment(d["time"]) >= since.timestamp()]
+        recent = [d for d in found if moment(d["time"]) >= since.timestamp()]
         data: JsonObject = {"deploys": recent, "older": [d for d in found if d not in recent]}
         what = a.workload or a.service or a.namespace
         if not chosen and (a.workload or a.service):
@@ -66,10 +67,3 @@ def _summary(recent: list[JsonObject], what: str, hours: float) -> str:
         return f"No deploy of {what} in the last {hours:g} hours"
     first = recent[0]
     return f"{len(recent)} deploys of {what} in the last {hours:g} hours; latest {first['version']} at {first['time']}: {'; '.join(first['changes'])}"
-
-
-def _moment(text: str) -> float:
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        return 0.0

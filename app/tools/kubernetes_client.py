@@ -214,13 +214,14 @@ def _refusal(kind: str, path: str, got: Answer) -> Listing | None:
 
 
 def missing_right(message: str, kind: str) -> str:
-    """`pods is forbidden: User "x" cannot list resource ...` -> the right to grant, then the message itself."""
+    """`pods is forbidden: User "x" cannot list resource ...` -> the right to grant, and to whom."""
     found = FORBIDDEN.search(message)
     if not found:
         return f"no permission to read {KINDS[kind].plural}: {message[:300]}"
     verb, resource, group, namespace = found.groups()
     where = f"in namespace {namespace}" if namespace else "at cluster scope"
-    return f"missing permission: {verb} {resource}{'.' + group if group else ''} {where} ({message[:300]})"
+    user = re.search(r'User "([^"]+)"', message)
+    return f"missing permission: {verb} {resource}{'.' + group if group else ''} {where}" + (f" for user {user.group(1)}" if user else "")
 
 
 def _message(got: Answer) -> str:

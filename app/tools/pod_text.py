@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 
 from app.domain.frozen import JsonObject
 from app.domain.target import ObjectRef
 from app.tools.container_text import spec_lines, status_lines
+from app.tools.events import moment
 
 # what a pod is called in a summary line (TOOL-08), the first that fits
 TROUBLES = {
@@ -20,6 +22,10 @@ TROUBLES = {
     "Unschedulable": "unschedulable",
     "Evicted": "evicted",
 }
+
+USUAL = ("PodReadyToStartContainers", "Initialized", "ContainersReady", "PodScheduled")  # conditions worth a line only when not true
+VOLUMES = {"persistentVolumeClaim": "claimName", "configMap": "name", "secret": "secretName", "hostPath": "path"}  # those that can be missing
+FRESH = 3600.0  # seconds for which an OOM kill of a pod that is ready again still counts
 
 
 def title(pod: JsonObject) -> str:
@@ -36,7 +42,7 @@ def pod_lines(pod: JsonObject, owners: Sequence[ObjectRef] = (), full: bool = Tr
         lines.append(f"{name}: status {status.get('reason', '')}: {status.get('message', '')}")
     if pod["metadata"].get("deletionTimestamp"):
         lines.append(f"{name}: terminating since {pod['metadata']['deletionTimestamp']}")
-    lines += [condition_line(name, c) for c in status.get("conditions") or ()]
+    lines += [condition_line(name, c) for c in status.get("conditions") or () if c.get("status") != "True" or c.get("type") not in USUAL]
     if pod["metadata"].get("labels"):
         lines.append(f"{name}: labels {pairs(pod['metadata']['labels'])}")
     lines += placement_lines(name, spec)
@@ -88,8 +94,7 @@ def placement_lines(name: str, spec: JsonObject) -> list[str]:
         lines.append(f"{name}: priorityClassName {spec['priorityClassName']}")
     if spec.get("imagePullSecrets"):
         lines.append(f"{name}: imagePullSecrets {', '.join(str(s.get('name')) for s in spec['imagePullSecrets'])}")
-    lines += [f"{name}: volume {_volume(v)}" for v in spec.get("volumes") or () if not str(v.get("name", "")).startswith("kube-api-access")]
-    return lines
+    return lines + [f"{name}: volume {_volume(v)}" for v in spec.get("volumes") or () if VOLUMES.keys() & v.keys()]
 
 
 def _toleration(toleration: JsonObject) -> str:
@@ -98,12 +103,9 @@ def _toleration(toleration: JsonObject) -> str:
 
 
 def _volume(volume: JsonObject) -> str:
-    names = {"persistentVolumeClaim": "claimName", "configMap": "name", "secret": "secretName", "hostPath": "path"}
-    for kind, field in names.items():
-        if volume.get(kind):
-            optional = " (optional)" if volume[kind].get("optional") else ""
-            return f"{volume.get('name')} {kind} {volume[kind].get(field, '')}{optional}"
-    return f"{volume.get('name')} {', '.join(sorted(k for k in volume if k != 'name'))}"
+    kind, field = next((k, f) for k, f in VOLUMES.items() if k in volume)
+    source = volume[kind] or {}
+    return f"{volume.get('name')} {kind} {source.get(field, '')}" + (" (optional)" if source.get("optional") else "")
 
 
 def pairs(values: JsonObject | None) -> str:
@@ -124,11 +126,12 @@ def restarts(pod: JsonObject) -> int:
     return sum(int(s.get("restartCount") or 0) for s in pod.get("status", {}).get("containerStatuses") or ())
 
 
-def trouble(pod: JsonObject) -> str:
-    """What ails a pod in a word or two, "" for a healthy or finished one."""
+def trouble(pod: JsonObject, now: datetime | None = None) -> str:
+    """What ails a pod in a word or two, "" for a healthy or finished one. A pod that is ready again but was killed for
+    memory within the hour before `now` is not healthy."""
     status = pod.get("status", {})
     ready, total = readiness(pod)
-    if status.get("phase") == "Succeeded" or (status.get("phase") == "Running" and ready == total and not _recent_oom(pod)):
+    if status.get("phase") == "Succeeded" or (status.get("phase") == "Running" and ready == total and not _recent_oom(pod, now)):
         return ""
     for word in _words(pod):
         if word in TROUBLES:
@@ -138,8 +141,12 @@ def trouble(pod: JsonObject) -> str:
     return "failed" if status.get("phase") == "Failed" else "pending" if status.get("phase") == "Pending" else "not ready"
 
 
-def _recent_oom(pod: JsonObject) -> bool:
-    return "OOMKilled" in _words(pod)
+def _recent_oom(pod: JsonObject, now: datetime | None) -> bool:
+    if now is None:
+        return False
+    ended = [(s.get("lastState") or {}).get("terminated") or {} for s in pod.get("status", {}).get("containerStatuses") or ()]
+    times = [moment(str(e.get("finishedAt") or "")) for e in ended if e.get("reason") == "OOMKilled"]
+    return any(now.timestamp() - t < FRESH for t in times)
 
 
 def _words(pod: JsonObject) -> list[str]:

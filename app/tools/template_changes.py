@@ -10,6 +10,7 @@ from app.tools.container_text import probe_text, variable_text
 GENERATED = ("pod-template-hash", "controller-revision-hash")
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
 PLACEMENT = ("nodeSelector", "affinity", "tolerations", "topologySpreadConstraints", "serviceAccountName", "imagePullSecrets", "priorityClassName")
+GROUPS = (("initContainers", "init container"), ("containers", "container"))
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 
 
@@ -27,7 +28,7 @@ def version(template: JsonObject) -> str:
 def changes(before: JsonObject, after: JsonObject) -> list[str]:
     """In a fixed order: containers, then placement, volumes, labels, annotations; never empty."""
     old, new = before.get("spec") or {}, after.get("spec") or {}
-    found = [c for group in ("initContainers", "containers") for c in _containers(old.get(group) or [], new.get(group) or [])]
+    found = [c for group, word in GROUPS for c in _containers(word, old.get(group) or [], new.get(group) or [])]
     found += [_moved(name, old.get(name), new.get(name)) for name in PLACEMENT if old.get(name) != new.get(name)]
     found += _named(
         "volume", old.get("volumes"), new.get("volumes"), lambda v: json.dumps({k: x for k, x in v.items() if k != "name"}, sort_keys=True)
@@ -38,13 +39,13 @@ def changes(before: JsonObject, after: JsonObject) -> list[str]:
     return found or ["template unchanged in what is shown here"]
 
 
-def _containers(old: list[JsonObject], new: list[JsonObject]) -> list[str]:
+def _containers(word: str, old: list[JsonObject], new: list[JsonObject]) -> list[str]:
     before, after = {c["name"]: c for c in old}, {c["name"]: c for c in new}
-    found = [f"container {n} added with image {after[n].get('image')}" for n in after if n not in before]
-    found += [f"container {n} removed" for n in before if n not in after]
+    found = [f"{word} {n} added with image {after[n].get('image')}" for n in after if n not in before]
+    found += [f"{word} {n} removed" for n in before if n not in after]
     for name in after:
         if name in before:
-            prefix = f"container {name} " if len(after) > 1 or len(before) > 1 else ""
+            prefix = f"{word} {name} " if word != "container" or len(after) > 1 or len(before) > 1 else ""
             found += [prefix + c for c in _container(before[name], after[name])]
     return found
 
