@@ -32,7 +32,7 @@ class Ask:
 def next_steps(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...]) -> tuple[Step, ...]:
     """Up to four steps, most telling first; () when nothing would change the answer."""
     made = {_key(u.step.tool, u.step.args) for u in world.case.updates}
-    room = min(PER_ROUND, MAX_READS - len(world.case.updates))
+    room = min(PER_ROUND, MAX_READS - sum(1 for u in world.case.updates if u.outcome.result is not None))
     chosen: list[Ask] = []
     for ask in _asks(world, found, ranked):
         key = _key(ask.tool, ask.args)
@@ -107,7 +107,8 @@ def _worse(pod: Seen, other: Seen | None) -> bool:
 
 
 def _ran(status: JsonObject) -> bool:
-    return bool(dig(status, "state", "running") or dig(status, "state", "terminated") or dig(status, "lastState", "terminated"))
+    waits = dig(status, "state", "waiting", "reason") == "CrashLoopBackOff"
+    return bool(waits or dig(status, "state", "running") or dig(status, "state", "terminated") or dig(status, "lastState", "terminated"))
 
 
 def _logs(pod: Seen) -> list[Ask]:
@@ -145,9 +146,13 @@ def _target_logs(world: World) -> Iterator[Ask]:
     if not pods and world.case.callees:
         entries = [c for c in sorted(world.case.callees) if not world.callers_of(c)]
         pods = [p for p in world.of("Pod") if world.workload_of(p).name in entries]
-    for pod in pods[:1]:
+    for pod in pods[:3]:
+        if world.has_log(pod):
+            return
         args: JsonObject = {"namespace": pod.namespace, "pod": pod.name}
         spec = pod.at("spec", "containers") or []
         if len(spec) > 1:
             args["container"] = str(dig(spec[0], "name"))
-        yield Ask("get_logs", args, "read what the target logs")
+        if not world.asked_log(pod):
+            yield Ask("get_logs", args, "read what the target logs")
+            return

@@ -111,8 +111,19 @@ def expression_holds(expression: JsonObject, labels: dict[str, str]) -> bool:
 def affinity_holds(pod: JsonObject, node: JsonObject) -> bool:
     """Does a node satisfy the pod's required node affinity? True when the pod has none."""
     terms = rows(dig(pod, "spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"))
-    labels = dig(node, "metadata", "labels") or {}
+    labels = node_labels(node)
     return not terms or any(all(expression_holds(e, labels) for e in rows(term.get("matchExpressions"))) for term in terms)
+
+
+def node_labels(node: JsonObject) -> dict[str, str]:
+    """A node's labels; its host name is its own name where no label says otherwise (the kubelet's default)."""
+    return {"kubernetes.io/hostname": str(dig(node, "metadata", "name")), **(dig(node, "metadata", "labels") or {})}
+
+
+def is_control_plane(node: JsonObject) -> bool:
+    labels = dig(node, "metadata", "labels") or {}
+    roles = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
+    return any(r in labels for r in roles) or labels.get("kubernetes.io/role") in ("master", "control-plane")
 
 
 def tolerates(pod: JsonObject, taint: JsonObject) -> bool:

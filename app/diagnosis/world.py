@@ -56,7 +56,7 @@ class World:
 
     def _take(self, reading: Reading) -> None:
         args = reading.call.args
-        if not set(args) - {"namespace"}:
+        if not {k for k, v in args.items() if v not in (None, "", False)} - {"namespace", "hours"}:
             self.read.add((reading.tool, str(args.get("namespace", ""))))
         for key, kind in {**WORKLOAD_KEYS, **OTHER_KEYS}.items():
             for item in reading.items(key):
@@ -143,6 +143,13 @@ class World:
         for event in self.events:
             table.setdefault(str(event.item.get("object") or ""), []).append(event)
         return table
+
+    def asked_log(self, pod: Seen) -> bool:
+        return any(r.tool == "get_logs" and r.call.args.get("pod") == pod.name for r in self.readings)
+
+    def has_log(self, pod: Seen) -> bool:
+        """Did a log of the pod bring lines?"""
+        return any(r.tool == "get_logs" and r.call.args.get("pod") == pod.name and r.result.data.get("lines") for r in self.readings)
 
     def services_of(self, workload: ObjectRef) -> list[Seen]:
         """Services that select a pod (or the pod template) of the workload, and those that bear its name."""

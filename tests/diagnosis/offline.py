@@ -6,12 +6,13 @@ rules, and for the test that holds their scores. Opens no `expected.json`.
 
 import asyncio
 import json
-import re
 import sys
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import httpx2
 
 from app.agent.filling import Unfilled, fill
 from app.diagnosis.diagnosis import RulesDiagnosis
@@ -21,8 +22,10 @@ from app.domain.memory import Recalled
 from app.domain.owners import selects
 from app.domain.plan import Step, StepUpdate
 from app.domain.resolver import resolve
-from app.domain.tool import Outcome, Provenance, StepStatus, ToolCall, ToolContext, ToolResult, ToolStatus, Window
+from app.domain.tool import Outcome, StepStatus, ToolCall, ToolContext, ToolResult, ToolStatus, Window
 from app.domain.verdict import Verdict, VerdictState
+from app.lab.prometheus_server import PrometheusApp
+from app.lab.snapshot import load
 from app.planner.playbook import load_playbooks
 from app.planner.rules import RulesPlanner
 from app.tools.check_events import CheckEvents
@@ -34,10 +37,13 @@ from app.tools.check_storage import CheckStorage
 from app.tools.check_workloads import CheckWorkloads
 from app.tools.describe_pod import DescribePod
 from app.tools.get_logs import GetLogs
+from app.tools.get_metrics import GetMetrics
 from app.tools.get_recent_deploys import GetRecentDeploys
 from app.tools.kubernetes_client import Listing, LogText
 from app.tools.kubernetes_kinds import KINDS
 from app.tools.kubernetes_trim import trim
+from app.tools.prometheus_client import PrometheusClient, PrometheusConfig
+from app.tools.query_prometheus import QueryPrometheus
 
 TOOLS = (CheckEvents, CheckNodes, CheckPods, CheckQuotas, CheckServices, CheckStorage, CheckWorkloads, DescribePod, GetLogs, GetRecentDeploys)
 STATES = {
@@ -107,6 +113,10 @@ class Offline:
         cluster: Any = SnapshotCluster(folder)
         self.tools: dict[str, Any] = {t.spec.name: t(cluster) for t in TOOLS}
         self.series = _load(folder / "metrics.json", [])
+        if self.series:
+            prometheus: Any = PrometheusClient(PrometheusConfig(url="http://prometheus"))
+            prometheus._http = httpx2.AsyncClient(transport=httpx2.ASGITransport(PrometheusApp(load(folder))))
+            self.tools |= {t.spec.name: t(prometheus) for t in (GetMetrics, QueryPrometheus)}
         edges = _load(folder / "dependencies.json", {}).get("edges", [])
         self.callees = {c: tuple(sorted({e["callee"] for e in edges if e["caller"] == c})) for c in sorted({e["caller"] for e in edges})}
         self.returned: list[str] = []
@@ -142,39 +152,11 @@ class Offline:
         if step.tool in self.tools:
             tool = self.tools[step.tool]
             result = await tool.run(tool.arguments.model_validate(args), ToolContext(now=self.now, window=window))
-        elif step.tool == "query_prometheus" and self.series:
-            result = self.query(str(args["query"]))
         if result is not None:
             self.returned.append(result.text)
             self.bytes_read += result.bytes_read
         status = StepStatus.SUCCESS if result is not None else StepStatus.SKIPPED
         return StepUpdate(number=number, step=step, outcome=Outcome(call=call, status=status, result=result))
-
-    def query(self, query: str) -> ToolResult:
-        """Only a plain selector, as the unit query is."""
-        name, inner = re.match(r"(\w+)\{(.*)\}$", query).groups()  # type: ignore[union-attr]
-        chosen = []
-        for series in self.series:
-            labels = series["metric"]
-            good = labels.get("__name__") == name
-            for key, operator, value in re.findall(r'(\w+)(=~|=)"([^"]*)"', inner):
-                have = labels.get(key, "")
-                good = good and (re.fullmatch(value, have) is not None if operator == "=~" else have == value)
-            if good:
-                chosen.append({"name": name, "query": query, "metric": labels, "values": series["values"]})
-        lines = [
-            f"{name}{{{', '.join(f'{k}={v}' for k, v in sorted(s['metric'].items()))}}} first={s['values'][0][1]} last={s['values'][-1][1]}"
-            for s in chosen
-        ]
-        return ToolResult(
-            tool="query_prometheus",
-            status=ToolStatus.OK if chosen else ToolStatus.NO_DATA,
-            summary=f"{len(chosen)} series",
-            invocation=query,
-            provenance=Provenance.TRUSTED,
-            text="\n".join(lines),
-            data={"series": chosen},
-        )
 
     async def investigate(self) -> tuple[Verdict, CaseFile, float]:
         alerts, updates = self.alerts(), list[StepUpdate]()

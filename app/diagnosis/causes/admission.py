@@ -34,10 +34,10 @@ RULES = (
     CauseRule(
         id="quota_exceeded_services",
         needs=("quota_full_services", "quota_refuses_services"),
-        also=(("service_missing",),),
+        also=(("service_missing", "workload_unserved"),),
         strength=0.85,
         mechanism="Quota {quota} admits no further Service ({used} of {limit}), and one that clients ask for is missing",
-        supports={"log_dns_failure": 0.05},
+        supports={"log_dns_failure": 0.03, "service_missing": 0.05},
         explains=DOWNSTREAM | UNREACHED,
         beats=("client_address_wrong", "dns_resolution_failure", "dependency_unavailable"),
         actions=("show_quota", "raise_quota"),

@@ -42,15 +42,19 @@ def find(world: World) -> Found:
 def still_short(world: World, event: Seen) -> bool:
     """Is the controller that was refused still without all its pods? Where it was not read, a later success says no."""
     ref = world.about(event)
-    seen = world.objects.get(str(ref))
-    if seen is not None:
-        wanted = seen.at("spec", "replicas") or seen.at("spec", "parallelism") or (seen.at("status", "desiredNumberScheduled")) or 0
-        have = seen.at("status", "replicas") or seen.at("status", "currentNumberScheduled") or seen.at("status", "active") or 0
-        return int(have) < int(wanted)
+    chain = [world.objects[str(r)] for r in dict.fromkeys((ref, world.top(ref))) if str(r) in world.objects]
+    if chain:
+        return any(_lacks_pods(seen) for seen in chain)
     if world.has_read("check_workloads", ref.namespace):
         return False
     later = [e for e in world.events_on(ref.kind, ref.namespace, ref.name) if e.item.get("reason") == "SuccessfulCreate"]
     return not any(str(e.item.get("last") or "") >= str(event.item.get("last") or "") for e in later)
+
+
+def _lacks_pods(seen: Seen) -> bool:
+    wanted = seen.at("spec", "replicas") or seen.at("spec", "parallelism") or seen.at("status", "desiredNumberScheduled") or 0
+    have = seen.at("status", "replicas") or seen.at("status", "currentNumberScheduled") or seen.at("status", "active") or 0
+    return int(have) < int(wanted)
 
 
 def _refusal(world: World, source: Seen, where: ObjectRef, message: str) -> Found:

@@ -25,12 +25,15 @@ _CLASSES = (
         re.compile(r"not found|manifest unknown|notfound|name unknown|does not exist|no matching manifest|invalid reference format", re.I),
     ),
 )
+# Docker Hub's official images are public: a refusal there means that there is none of that name.
+OFFICIAL = "docker.io/library/"
 _PULL = re.compile(r'Failed to pull image "(?P<image>[^"]+)"')
 
 
 def classify(message: str) -> str:
     """The kind of signal a pull message speaks for, "" if it only says that pulling failed."""
-    return next((kind for kind, pattern in _CLASSES if pattern.search(message)), "")
+    kind = next((kind for kind, pattern in _CLASSES if pattern.search(message)), "")
+    return "image_missing" if kind == "registry_refuses" and OFFICIAL in message else kind
 
 
 def find(world: World) -> Found:

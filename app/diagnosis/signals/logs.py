@@ -8,7 +8,7 @@ from datetime import datetime
 from app.diagnosis.kube import moment
 from app.diagnosis.reading import Reading
 from app.diagnosis.signals.log_templates import TEMPLATES
-from app.diagnosis.world import Found, World, cite, signal
+from app.diagnosis.world import RECENT, Found, World, cite, signal
 from app.domain.target import ObjectRef
 
 
@@ -33,8 +33,16 @@ def _of_container(world: World, reading: Reading) -> Found:
     for template in TEMPLATES:
         if template.kind in said:
             line, match, count = said[template.kind]
+            if seen is not None and not world.in_trouble(seen) and not _lasting(world, line, count):
+                continue
             facts = {**_groups(match), "says": template.says, "count": count, "pod": pod, "line": line[:200]}
             yield signal(template.kind, where, f"{pod} logs that {template.says} ({count} x)", cite(reading, (line,)), _time_of(line), facts)
+
+
+def _lasting(world: World, line: str, count: int) -> bool:
+    """Of a pod that runs well, only what was said more than once and since shortly before the onset counts."""
+    when = _time_of(line)
+    return count > 1 and (when is None or when >= min(world.onset, world.now) - RECENT)
 
 
 def _groups(match: re.Match[str]) -> dict[str, str]:

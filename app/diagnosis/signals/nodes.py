@@ -1,7 +1,7 @@
 """Nodes, their leases and the units on them -> which part of a node is gone. Reads `check_nodes`, `check_events`, and
 series of `node_systemd_unit_state` (`query_prometheus`, `get_metrics`)."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.diagnosis.kube import condition, moment
 from app.diagnosis.reading import Reading, Seen
@@ -34,8 +34,10 @@ def find(world: World) -> Found:
     for node in world.of("Node"):
         yield from _node(world, node)
     for reading in world.readings:
-        for lease in reading.items("leases"):
-            yield from _lease(world, reading, str(lease.get("node")), str(lease.get("renewTime")))
+        renewals = {str(lease.get("node")): str(lease.get("renewTime")) for lease in reading.items("leases")}
+        newest = max((m for m in map(moment, renewals.values()) if m), default=world.now)
+        for node, renewed in renewals.items():
+            yield from _lease(world, reading, node, renewed, newest)
         for one in series_of(reading):
             yield from _unit(one, reading)
 
@@ -64,10 +66,11 @@ def _node(world: World, node: Seen) -> Found:
             )
 
 
-def _lease(world: World, reading: Reading, node: str, renewed: str) -> Found:
+def _lease(world: World, reading: Reading, node: str, renewed: str, newest: datetime) -> Found:
+    """Stale beside the newest lease of the same reading: clocks and the time of reading may be off, nodes agree."""
     when = moment(renewed)
-    if when is not None and world.now - when > LEASE_LIMIT and world.get("Node", "", node):
-        minutes = int((world.now - when).total_seconds() // 60)
+    if when is not None and newest - when > LEASE_LIMIT and world.get("Node", "", node):
+        minutes = int((newest - when).total_seconds() // 60)
         source = cite(reading, (node, renewed), (renewed,), ("lease", node))
         yield signal(
             "lease_stale", ObjectRef(kind="Node", name=node), f"The lease of node {node} is {minutes} min old", source, when, {"minutes": minutes}

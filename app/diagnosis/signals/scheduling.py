@@ -7,7 +7,7 @@ even if the pod's selector excludes it. So the reasons are weighed with the pod'
 import re
 from datetime import timedelta
 
-from app.diagnosis.kube import affinity_holds, condition, matches, moment
+from app.diagnosis.kube import affinity_holds, condition, is_control_plane, matches, moment, node_labels
 from app.diagnosis.reading import Reading, Seen, dig, rows
 from app.diagnosis.world import Found, World, cite, signal
 
@@ -80,7 +80,12 @@ def decide(world: World, pod: Seen, total: int, reasons: dict[str, int]) -> str:
     nodes = world.of("Node")
     wanted = pod.at("spec", "nodeSelector") or {}
     if reasons.get("selector") and nodes:
-        fitting = [n for n in nodes if (not wanted or matches(wanted, n.at("metadata", "labels") or {})) and affinity_holds(pod.item, n.item)]
+        # a control-plane node is kept for the control plane: it is no candidate, whatever its labels
+        fitting = [
+            n
+            for n in nodes
+            if not is_control_plane(n.item) and (not wanted or matches(wanted, node_labels(n.item))) and affinity_holds(pod.item, n.item)
+        ]
         if fitting and all(n.at("spec", "unschedulable") for n in fitting):
             return "cordoned"
         if fitting:
@@ -101,7 +106,7 @@ def _demanded(world: World, pod: Seen) -> str:
     """Which of the pod's two demands no node meets; the selector where it cannot be told."""
     affinity = dig(pod.item, "spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
     wanted = pod.at("spec", "nodeSelector") or {}
-    met = any(matches(wanted, n.at("metadata", "labels") or {}) for n in world.of("Node"))
+    met = any(matches(wanted, node_labels(n.item)) for n in world.of("Node"))
     return "affinity" if affinity and (not wanted or met) else "labels"
 
 

@@ -9,6 +9,7 @@ from app.domain.target import ObjectRef
 
 
 def find(world: World) -> Found:
+    yield from _unserved(world)
     for service in world.of("Service"):
         selector = service.at("spec", "selector") or {}
         if not selector or service.at("spec", "type") == "ExternalName":
@@ -28,6 +29,22 @@ def find(world: World) -> Found:
                 )
         elif _pods_known(world, service.namespace):
             yield from _unmet(world, service, selector)
+
+
+def _unserved(world: World) -> Found:
+    """Workloads that listen on a port while no Service selects them: harmless alone, telling beside a full quota."""
+    told: set[str] = set()
+    for pod in world.of("Pod"):
+        where = world.workload_of(pod)
+        ports = [p for c in rows(pod.at("spec", "containers")) for p in rows(c.get("ports"))]
+        if not ports or str(where) in told or where.kind in ("Job", "DaemonSet", "Pod") or not world.has_read("check_services", pod.namespace):
+            continue
+        told.add(str(where))
+        if not world.services_of(where):
+            namespace = ObjectRef(kind="Namespace", name=pod.namespace)
+            claim = f"{where.kind} {where.name} listens on {ports[0].get('containerPort')} and no Service selects it"
+            shown = cite(pod.reading, (pod.name, "ports", str(ports[0].get("containerPort"))), (pod.name,))
+            yield signal("workload_unserved", namespace, claim, shown, None, {"workload": where.name})
 
 
 def _about(service: Seen, *more: str) -> Cite:
