@@ -5,6 +5,7 @@ crash); what is durable about a run is the trail. So a workflow here has no step
 """
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -74,7 +75,11 @@ class DbosEngine:
                 "serializer": DBOSPortableJSONSerializer(),
             }
         )
-        DBOS.workflow(name=WORKFLOW, max_recovery_attempts=self._options.recoveries)(self._run)
+
+        async def investigate(investigation_id: str) -> None:
+            await self._run(investigation_id)
+
+        DBOS.workflow(name=WORKFLOW, max_recovery_attempts=self._options.recoveries)(investigate)
         DBOS.launch()
         await DBOS.register_queue_async(
             QUEUE, worker_concurrency=self._options.concurrency, polling_interval_sec=self._options.poll_s, on_conflict="always_update"
@@ -88,6 +93,8 @@ class DbosEngine:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await asyncio.to_thread(self._destroy)
+        # DBOS had put its own threads into the loop and has ended them: what stops after us still needs some.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="after-dbos"))
 
     def _destroy(self) -> None:
         if self._client is not None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,14 +59,19 @@ def _begin(connection: Connection) -> None:
 
 
 class Reads:
-    """Reads off the event loop, each in one transaction that sees one state and takes no write lock."""
+    """Reads off the event loop, each in one transaction that sees one state and takes no write lock. The threads are its
+    own: DBOS takes the loop's, and takes them along when it stops."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, threads: int = 8) -> None:
         self._engine = engine.execution_options(reading=True)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="store-read")
 
     async def run(self, fn: Callable[[Connection], T]) -> T:
-        return await asyncio.to_thread(self.run_here, fn)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, fn)
 
-    def run_here(self, fn: Callable[[Connection], T]) -> T:
+    def close(self) -> None:
+        self._threads.shutdown()
+
+    def _read(self, fn: Callable[[Connection], T]) -> T:
         with self._engine.begin() as connection:
             return fn(connection)

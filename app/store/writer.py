@@ -59,6 +59,7 @@ class Writer:
         self._waiting: deque[_Piece] = deque()
         self._wake = threading.Condition()
         self._open = False
+        self._done: Future[None] = Future()
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
 
     def start(self) -> None:
@@ -70,7 +71,8 @@ class Writer:
             self._open = False
             self._wake.notify()
         if self._thread.is_alive():
-            await asyncio.to_thread(self._thread.join)
+            await asyncio.wrap_future(self._done)
+            self._thread.join()
 
     async def run(self, fn: Callable[[Connection], T], *, intake: bool = False) -> T:
         """Run `fn` in a transaction and return its value after the commit; what it raises is raised here.
@@ -94,6 +96,7 @@ class Writer:
             self._commit(batch)
             for piece in batch:
                 piece.deliver()
+        self._done.set_result(None)
 
     def _next(self) -> list[_Piece]:
         with self._wake:

@@ -89,6 +89,7 @@ class Parts:
 
     async def close(self) -> None:
         await self.writer.stop()
+        self.reads.close()
         self.engine.dispose()
 
     def journal(self, investigation_id: str) -> TrailJournal:

@@ -250,7 +250,7 @@ async def test_an_answer_is_recorded_once_and_continues_what_waited_for_it(parts
     await parts.investigations.await_approval(investigation_id, {"question": "may I?"})
     enqueued: list[tuple[str, str]] = []
 
-    def enqueue(_: Any, workflow_id: str, argument: str) -> None:
+    def enqueue(connection: Any, workflow_id: str, argument: str) -> None:
         enqueued.append((workflow_id, argument))
 
     answers = [await parts.continuations.answer(investigation_id, "q1", {"approved": True}, enqueue) for _ in range(2)]

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -14,7 +15,6 @@ from app.domain.investigation import Accepted, InvestigationStatus
 from app.domain.reason import Reason
 from app.domain.trail import EventType
 from app.store import tables
-from app.store.engine import Reads
 from tests.contract.parts import NOW, Parts, firing, new_id, report, resolved
 
 LATE = NOW + timedelta(hours=2)
@@ -27,7 +27,7 @@ def reasons(accepted: Accepted) -> list[Reason]:
 async def episodes(parts: Parts) -> list[tuple[int, bool, str]]:
     e = tables.episodes
     query = select(e.c.nth, e.c.ended_at, e.c.investigation_id).order_by(e.c.first_start)
-    rows = await Reads(parts.engine).run(lambda connection: connection.execute(query).all())
+    rows = await parts.reads.run(lambda connection: connection.execute(query).all())
     return [(row.nth, row.ended_at is None, row.investigation_id or "") for row in rows]
 
 
@@ -121,7 +121,7 @@ async def test_an_episode_whose_resolve_was_lost_ends_after_a_week_of_silence(pa
 
 async def test_a_start_in_the_future_does_not_swallow_what_fires_after(parts: Parts) -> None:
     next_year = NOW + timedelta(days=365)
-    odd = {"marks": (Mark.STARTS_IN_FUTURE,), "starts_at": next_year}
+    odd: dict[str, Any] = {"marks": (Mark.STARTS_IN_FUTURE,), "starts_at": next_year}
     await parts.send(firing("f1", **odd))
     assert reasons(await parts.send(firing("f1", **odd))) == [Reason.REPEAT]
     await parts.send(firing("f1", **odd, status=AlertStatus.RESOLVED, ends_at=NOW))
