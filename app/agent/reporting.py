@@ -14,6 +14,7 @@ from app.domain.limits import SessionLimits
 from app.domain.memory import PastCase, Recalled, SimilarCase
 from app.domain.plan import Plan, StepUpdate, Usage
 from app.domain.reason import Reason
+from app.domain.redaction import redact
 from app.domain.report import Badges, Meta, Report
 from app.domain.tool import StepStatus
 from app.domain.verdict import NotChecked, Verdict, VerdictState, confidence_word
@@ -139,10 +140,10 @@ def _meta(run: Finished) -> Meta:
 
 
 def task_of(case: CaseFile) -> str:
-    """The line that past cases are found by: what fired, on what, in the sender's words."""
+    """The line that past cases are found by: what fired, on what, in the sender's words, without secrets."""
     alert = case.alert
     words = alert.annotations.get("summary") or alert.annotations.get("description") or ""
-    return f"{alert.name} on {case.target.workload.name}{': ' if words else ''}{words}"[:200]
+    return redact(f"{alert.name} on {case.target.workload.name}{': ' if words else ''}{words}")[0][:200]
 
 
 def service_of(case: CaseFile) -> str:

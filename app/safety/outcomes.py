@@ -46,7 +46,7 @@ def _answered(call: ToolCall, result: ToolResult | None, attempts: int) -> Outco
     if result is None:
         return unusable(call, Reason.TOOL_ERROR, "The tool answered nothing.")
     status, reason = BY_STATUS[result.status]
-    note = "" if reason is None else f"{result.note or result.summary} {WITHOUT}"
+    note = "" if reason is None else f"{(result.note or result.summary).rstrip(' .')}. {WITHOUT}"
     return Outcome(call=call, status=status, result=result, reason=reason, note=note, attempts=attempts)
 
 
@@ -56,5 +56,5 @@ def _failed(call: ToolCall, failure: ToolFailure, attempts: int) -> Outcome:
     status = BY_REASON.get(failure.reason) or (StepStatus.PARTIAL if denied else StepStatus.FAILED if lasting else StepStatus.ERROR)
     reason = Reason.DENIED if status is StepStatus.PARTIAL else failure.reason
     tries = f" after {attempts} attempts" if attempts > 1 else ""
-    note = failure.detail if status is StepStatus.BLOCKED else f"{failure.detail}{tries}. {WITHOUT}"
+    note = failure.detail if status is StepStatus.BLOCKED else f"{failure.detail.rstrip(' .')}{tries}. {WITHOUT}"
     return Outcome(call=call, status=status, reason=reason, note=note, attempts=attempts)
