@@ -19,11 +19,12 @@ NOISE_FACTOR = 5.0  # a change must exceed this many standard deviations of the 
 MIN_SHARE = 0.10  # and this share of the larger level: smaller moves explain nothing
 STEP_FIT, HINGE_FIT = 0.5, 0.6  # least share of the variance that the shape must explain
 MAX_DEPTH = 4
+MAX_BLOCKS = 180
 
 
 @dataclass(frozen=True)
 class Change:
-    """`at` is unix seconds of the first sample that left the old level; `before` and `after` are medians (`after` of the
+    """`at` is unix seconds of the first sample that left the old level (for a ramp: where it bends); `before` and `after` are medians (`after` of the
     last tenth for a ramp). `resolution` is the distance of samples: the onset lies within it before `at`.
     `until` is the last sample of a spike."""
 
@@ -42,6 +43,12 @@ def change_of(samples: Sequence[tuple[float, float]]) -> Change | None:
         return None
     times, values = np.array([t for t, _ in clean]), np.array([v for _, v in clean])
     resolution = float(np.median(np.diff(times)))
+    spread = float(values.max() - values.min())
+    if spread <= max(MIN_SHARE * float(np.abs(values).max()), NOISE_FACTOR * _noise(values)):
+        return None
+    error, knot = _fit_hinge(times - times[0], values)
+    if knot < MIN_SIDE and error < 0.2 * float(((values - values.mean()) ** 2).sum()):
+        return None  # it moved alike from the first sample on: `trend_of` says so
     found, size = None, len(values)
     for _ in range(MAX_DEPTH):
         here = _best(times[:size], values[:size], resolution, _noise(values))
@@ -68,16 +75,39 @@ def trend_of(samples: Sequence[tuple[float, float]]) -> str:
 
 
 def _spike(times: Floats, values: Floats, resolution: float) -> Change | None:
-    """The first time that at least three samples in a row leave the usual level and come back to it."""
-    usual = _level(values)
-    wavers = float(1.4826 * np.median(np.abs(values - usual)))
-    far = np.abs(values - usual) > max(8 * wavers, NOISE_FACTOR * _noise(values), 0.5 * abs(usual), 1e-12)
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], far.astype(np.int8), [0]))))
-    for start, end in zip(edges[::2], edges[1::2], strict=True):
-        if end - start >= MIN_SIDE:
-            top = _level(values[start:end])
-            return Change(float(times[start]), usual, top, "spike", resolution, float(times[end - 1]))
-    return None
+    """A level that is left and come back to: three levels fitted at every pair of places, on at most 180 block means."""
+    block = -(-len(values) // MAX_BLOCKS)
+    means = values[: len(values) // block * block].reshape(-1, block).mean(axis=1)
+    total = float(((means - means.mean()) ** 2).sum())
+    if len(means) < MIN_POINTS or total <= 0:
+        return None
+    error, first, second = _fit_excursion(means)
+    if 1 - error / total < STEP_FIT:
+        return None
+    start, end = first * block, second * block
+    before, after, later = _level(values[:start]), _level(values[start:end]), _level(values[end:])
+    if abs(after - before) < max(NOISE_FACTOR * _noise(values), MIN_SHARE * max(abs(before), abs(after)), 1e-12):
+        return None
+    index = _first_off(values, start, before, after, _noise(values))
+    if abs(later - before) > 0.5 * abs(after - before):
+        return Change(float(times[index]), before, after, "step", resolution)
+    back = np.flatnonzero(np.abs(values[end:] - after) > np.abs(values[end:] - before))
+    last = end + int(back[0]) - 1 if len(back) else len(values) - 1
+    return Change(float(times[index]), before, after, "spike", resolution, float(times[max(index, last)]))
+
+
+def _fit_excursion(values: Floats) -> tuple[float, int, int]:
+    """(least squared error, first index of the second level, first index of the third)."""
+    count = len(values)
+    shifted = values - values.mean()
+    sums = np.concatenate(([0.0], np.cumsum(shifted)))
+    squared = float((shifted**2).sum())
+    first, second = np.triu_indices(count + 1, MIN_SIDE)
+    keep = (first >= MIN_SIDE) & (second <= count - 1)
+    first, second = first[keep], second[keep]
+    explained = sums[first] ** 2 / first + (sums[second] - sums[first]) ** 2 / (second - first) + (sums[count] - sums[second]) ** 2 / (count - second)
+    best = int(np.argmax(explained))
+    return squared - float(explained[best]), int(first[best]), int(second[best])
 
 
 def _noise(values: Floats) -> float:
@@ -95,9 +125,9 @@ def _best(times: Floats, values: Floats, resolution: float, noise: float) -> tup
     hinge_error, hinge_at = _fit_hinge(times - times[0], values)
     if hinge_error < 0.8 * step_error and 1 - hinge_error / total >= HINGE_FIT:
         if hinge_at < MIN_SIDE:
-            return None  # it moved alike from the first sample on: `trend_of` says so
+            return None
         before, after = _level(values[: hinge_at + 1]), _level(values[-max(MIN_SIDE, len(values) // 10) :])
-        index, kind = _first_off(values, hinge_at, before, after, noise), "ramp"
+        index, kind = hinge_at, "ramp"  # the fitted knot is more exact than the first sample that leaves the noise
     elif 1 - step_error / total >= STEP_FIT:
         before, after = _level(values[:step_at]), _level(values[step_at:])
         index, kind = _first_off(values, step_at, before, after, noise), "step"
@@ -127,12 +157,18 @@ def _fit_hinge(times: Floats, values: Floats) -> tuple[float, int]:
     """y = a + b * max(0, t - t_k) for every k by closed form -> (least squared error, k)."""
     count = len(values)
     knots = np.arange(0, count - MIN_SIDE)
-    ramps = np.maximum(0.0, times[None, :] - times[knots][:, None])
-    ramps -= ramps.mean(axis=1, keepdims=True)
-    centred = values - values.mean()
-    weights = (ramps**2).sum(axis=1)
-    explained = (ramps @ centred) ** 2 / np.where(weights > 0, weights, np.inf)
-    errors = (centred**2).sum() - explained
+    centred, at = values - values.mean(), times[knots]
+
+    def after(x: Floats) -> Floats:
+        """Sums over all samples later than each knot."""
+        return np.asarray((x.sum() - np.cumsum(x))[knots])
+
+    later = count - 1.0 - knots
+    ramp = after(times) - later * at
+    squares = after(times**2) - 2 * at * after(times) + later * at**2 - ramp**2 / count
+    product = after(times * centred) - at * after(centred)
+    explained = np.where(squares > 0, product**2 / np.where(squares > 0, squares, 1.0), 0.0)
+    errors = float((centred**2).sum()) - explained
     best = int(np.argmin(errors))
     return float(errors[best]), int(knots[best])
 

@@ -41,11 +41,11 @@ REAL = 'container!="",container!="POD"'
 
 
 def _rate(name: str, metric: str, by: str = "pod", extra: str = "") -> Signal:
-    return Signal(name, "workload", (metric,), f"sum by (<by>) (rate({metric}{_of(extra)}[<w>]))", POD_LABELS)
+    return Signal(name, "workload", (metric,), f"sum by ({by}) (rate({metric}{_of(extra)}[<w>]))", POD_LABELS)
 
 
 def _gauge(name: str, metric: str, by: str = "pod, container", extra: str = "", how: str = "max") -> Signal:
-    return Signal(name, "workload", (metric,), f"{how} by (<by>) ({metric}{_of(extra)})", POD_LABELS)
+    return Signal(name, "workload", (metric,), f"{how} by ({by}) ({metric}{_of(extra)})", POD_LABELS)
 
 
 def _object(name: str, metric: str, label: str) -> Signal:
@@ -153,10 +153,10 @@ SIGNALS: tuple[Signal, ...] = (
         "node_condition",
         "node",
         ("kube_node_status_condition",),
-        'max by (node, condition) (kube_node_status_condition{<sel>,status="true"}})',
+        'max by (node, condition) (kube_node_status_condition{<sel>,status="true"})',
         ("node",),
     ),
-    Signal("unit_state", "node", ("node_systemd_unit_state",), 'node_systemd_unit_state{<sel>,state=~"active|failed"}}', NODE_LABELS),
+    Signal("unit_state", "node", ("node_systemd_unit_state",), 'node_systemd_unit_state{<sel>,state=~"active|failed"}', NODE_LABELS),
 )
 OWN_NAMES: tuple[OwnName, ...] = (
     OwnName("latency", "(.+_)?(latency|duration|response_time)_(seconds|milliseconds|ms)"),
