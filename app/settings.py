@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     # model
     anthropic_api_key: SecretStr = either("ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY", SecretStr(""), "Key of the Anthropic API; empty: rules only.")
     anthropic_base_url: str = Field("", description="Base URL of the Anthropic API or of a compatible gateway; empty: the vendor's.")
-    model: str = Field("claude-sonnet-4-5-20250929", description="Model id used for planning and concluding.")
+    model: str = Field("claude-sonnet-4-6", description="Model id used for planning and concluding.")
     model_input_price: float = Field(3.0, ge=0, description="US dollars per million prompt tokens of that model.")
     model_output_price: float = Field(15.0, ge=0, description="US dollars per million completion tokens of that model.")
     llm_timeout: float = either("LLM_TIMEOUT", "LLM_TIMEOUT", 30.0, "Seconds one model call may take.", gt=0)

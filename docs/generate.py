@@ -62,7 +62,7 @@ def reference() -> str:
         lines.append(f"| `{variable(name)}` | `{default}` | {field.description} |" if default != "" else f"| `{variable(name)}` | | {field.description} |")
     lines += ["", "## Commands", "", *(f"- `sre-agent {name}`: {text}" for name, text in command_names().items())]
     lines += ["", "## Routes", "", "| method | path | what |", "| --- | --- | --- |"]
-    lines += [f"| {r.method} | `{r.path}` | {r.summary} |" for r in described.routes]
+    lines += [f"| {r[0]} | `{r[1]}` | {r[2]} |" for r in described.routes]
     lines += ["", "## Tools", "", "| tool | source | permissions | timeout | retries | rate limit | what |", "| --- | --- | --- | --- | --- | --- | --- |"]
     for s in described.tools:
         lines.append(
