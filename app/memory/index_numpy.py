@@ -13,7 +13,8 @@ from app.domain.ports import VectorRow, VectorRows
 from app.memory.embedder import Vectors, from_blobs
 from app.memory.vector_index import Hit
 
-PAGE = 500
+PAGE = 100
+"""Rows read or indexed at once: Chroma holds the interpreter while it takes a page, and recalls must get a word in."""
 
 
 async def pages(rows: VectorRows, embedder: str, size: int = PAGE) -> AsyncIterator[tuple[VectorRow, ...]]:

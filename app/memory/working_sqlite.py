@@ -6,6 +6,7 @@ Survives `kill -9` (WAL), shared by the processes of one machine; a power cut ma
 
 import asyncio
 import sqlite3
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -143,7 +144,7 @@ class SqliteWorkingMemory:
             # check_same_thread: opened and used in the one thread, closed after that thread has ended.
             db = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             try:
-                db.execute("PRAGMA journal_mode=WAL")
+                _into_wal(db)
                 db.execute("PRAGMA synchronous=NORMAL")
                 db.executescript(_SCHEMA)
             except sqlite3.Error:
@@ -151,6 +152,19 @@ class SqliteWorkingMemory:
                 raise
             self._db = db
         return self._db
+
+
+def _into_wal(db: sqlite3.Connection) -> None:
+    """SQLite does not wait for others when it changes the journal of a new file, so the first to come are told to retry."""
+    give_up = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(0.005)
 
 
 def _last_message(db: sqlite3.Connection) -> int:

@@ -64,6 +64,14 @@ async def test_processes_of_one_machine_share_the_file_and_no_count_is_lost(tmp_
     await memory.close()
 
 
+async def test_many_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+    for turn in range(20):
+        memories = [SqliteWorkingMemory(tmp_path / str(turn) / "working.db") for _ in range(8)]
+        assert sorted(await asyncio.gather(*(memory.incr_window("calls", 60) for memory in memories))) == list(range(1, 9))
+        for memory in memories:
+            await memory.close()
+
+
 async def test_a_file_that_is_no_database_is_said_to_be_unreachable_with_its_name(tmp_path: Path) -> None:
     path = tmp_path / "working.db"
     path.write_bytes(b"not a database, certainly not one" * 100)
