@@ -46,17 +46,19 @@ class Acceptance:
         self._write()
 
     def _read(self, source: Source, alerts: list[Alert]) -> None:
-        """The episodes of these alerts, and in which of them their starts were seen before."""
         prints = sorted({alert.fingerprint for alert in alerts})
-        by_id: dict[str, Episode] = {}
         for row in self._connection.execute(select(e).where(e.c.source == source.value, e.c.fingerprint.in_(prints)).order_by(e.c.nth)):
-            by_id[row.id] = episode = Episode(**row._mapping)
-            self._episodes.setdefault((source.value, row.fingerprint), []).append(episode)
-        starts = sorted({alert.starts_at for alert in alerts})
-        known = select(a.c.fingerprint, a.c.starts_at, a.c.episode_id).distinct()
-        for row in self._connection.execute(known.where(a.c.source == source.value, a.c.fingerprint.in_(prints), a.c.starts_at.in_(starts))):
-            if row.episode_id in by_id:
-                self._seen[(source.value, row.fingerprint), row.starts_at] = by_id[row.episode_id]
+            self._episodes.setdefault((source.value, row.fingerprint), []).append(Episode(**row._mapping))
+
+    def _known(self, alert: Alert) -> Episode | None:
+        """The episode this very start was seen in before, in this body or an earlier one."""
+        line = _line(alert)
+        episodes = {episode.id: episode for episode in self._episodes.setdefault(line, [])}
+        if not episodes or (line, alert.starts_at) in self._seen:
+            return self._seen.get((line, alert.starts_at))
+        same = (a.c.source == alert.source.value, a.c.fingerprint == alert.fingerprint, a.c.starts_at == alert.starts_at)
+        # One row is enough, and an alert that fires for weeks has thousands.
+        return episodes.get(self._connection.scalar(select(a.c.episode_id).where(*same).limit(1)) or "")
 
     def _row(self, position: int, alert: Alert) -> dict[str, Any]:
         """The row of `alerts` for one instance, its episode found and covered."""
@@ -91,7 +93,7 @@ class Acceptance:
     def _firing(self, alert: Alert) -> Episode:
         line, start = _line(alert), began_at(alert)
         episodes = self._episodes.setdefault(line, [])
-        episode = self._seen.get((line, alert.starts_at)) or of_firing(episodes, start, alert.received_at)
+        episode = self._known(alert) or of_firing(episodes, start, alert.received_at)
         if episode is None:
             for stale in (known for known in episodes if known.ended_at is None):
                 stale.end(stale.seen_at)
@@ -101,7 +103,7 @@ class Acceptance:
     def _resolved(self, alert: Alert) -> Episode:
         line, start, end = _line(alert), began_at(alert), ended_at(alert)
         episodes = self._episodes.setdefault(line, [])
-        episode = self._seen.get((line, alert.starts_at)) or of_resolved(episodes, start, end)
+        episode = self._known(alert) or of_resolved(episodes, start, end)
         if episode is None:
             episode = self._open(line, start, alert.received_at)
         elif needs_split(episode, end):

@@ -9,7 +9,7 @@ from app.domain.investigation import InvestigationStatus
 from app.domain.ports import Enqueue
 from app.domain.trail import EventType
 from app.store.tables import investigation_alerts, investigations, trail_events
-from app.store.trail import append, events_of
+from app.store.trail import append, begin, events_of
 from app.store.writer import Writer
 
 # The history of the original is not that of the copy.
@@ -54,7 +54,7 @@ class Continuations:
         for link in connection.execute(links).all():
             connection.execute(insert(investigation_alerts).values({**link._mapping, "investigation_id": new_id}))
         history = {"from": "", "to": InvestigationStatus.QUEUED.value, "forked_from": investigation_id, "after": after}
-        append(connection, new_id, now, EventType.STATUS, "queued:0", history)
+        begin(connection, new_id, now, history)
         for event in events_of(connection, investigation_id, limit=max(after, 0)):
             if event.type not in _OWN:
                 append(connection, new_id, event.at, event.type, event.key, event.data)

@@ -15,7 +15,7 @@ from app.domain.reason import Reason
 from app.domain.trail import EventType
 from app.store.episodes import Episode
 from app.store.tables import investigation_alerts, investigations
-from app.store.trail import append
+from app.store.trail import append, begin
 
 _OPEN = [status.value for status in InvestigationStatus if not is_final(status)]
 _ANSWERED = [InvestigationStatus.COMPLETED.value, InvestigationStatus.INCOMPLETE.value]
@@ -76,7 +76,7 @@ class Coverage:
         self._connection.execute(insert(investigations), row)
         self._link(alert, investigation_id, 0)
         history = {"from": "", "to": InvestigationStatus.QUEUED.value, "alert_id": alert.id}
-        append(self._connection, investigation_id, self._now, EventType.STATUS, "queued:0", history)
+        begin(self._connection, investigation_id, self._now, history)
         self._rules.enqueue(self._connection, investigation_id, investigation_id)
         return investigation_id
 

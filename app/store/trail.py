@@ -50,6 +50,13 @@ def append(connection: Connection, investigation_id: str, at: datetime, event: E
     return True
 
 
+def begin(connection: Connection, investigation_id: str, at: datetime, data: JsonObject) -> None:
+    """The first event of a new investigation: queued."""
+    key = "queued:0"
+    row = {"investigation_id": investigation_id, "sequence": 1, "at": at, "type": EventType.STATUS.value}
+    connection.execute(insert(t), row | {"key": key, "key_digest": digest(key), "data": data})
+
+
 def events_of(connection: Connection, investigation_id: str, after: int = 0, limit: int | None = None) -> tuple[TrailEvent, ...]:
     """The events with numbers above `after`, in order."""
     query = select(t).where(t.c.investigation_id == investigation_id, t.c.sequence > after).order_by(t.c.sequence).limit(limit)
