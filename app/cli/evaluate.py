@@ -47,15 +47,25 @@ def evaluate_all(directory: Path, out: Path) -> int:
 
 async def _evaluate(directory: Path, out: Path, folder: Path) -> Evaluation:
     runs = itertools.count(1)
+    empty = await empty_store(folder / "empty")
 
     async def run_one(addresses: Addresses, webhook: bytes, snapshot: Snapshot) -> list[EvaluatedInvestigation]:
         data = folder / f"run-{next(runs)}"
+        data.mkdir()
+        shutil.copy(empty, data)
         try:
             return await investigate(addresses, webhook, snapshot, data)
         finally:
             shutil.rmtree(data, ignore_errors=True)
 
     return await evaluate(directory, out, run_one)
+
+
+async def empty_store(folder: Path) -> Path:
+    """The database as a first start leaves it: tables and queues are made once, not for every snapshot."""
+    application = build(lab_settings(Addresses("", "", "", ""), folder, []))
+    async with application.http.router.lifespan_context(application.http):
+        return folder / "sre-agent.db"
 
 
 def world_of(snapshot: Snapshot) -> World:
