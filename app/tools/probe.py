@@ -13,6 +13,16 @@ from app.domain.errors import ToolFailure
 from app.domain.reason import ErrorClass, Reason
 
 MAX_HEAD = 8_192
+# words of proxies (and of resolvers behind them) for why they could not connect
+SAID = {
+    "refused": "refused",
+    "no such host": "dns_failure",
+    "not known": "dns_failure",
+    "resolve": "dns_failure",
+    "dns": "dns_failure",
+    "timeout": "timeout",
+    "timed out": "timeout",
+}
 
 
 @dataclass(frozen=True)
@@ -101,13 +111,7 @@ async def _connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, e
     if status == 200:
         return None
     said = (head + " " + await _rest(reader, head)).lower()
-    for word, result in (
-        ("refused", "refused"),
-        ("dns", "dns_failure"),
-        ("resolve", "dns_failure"),
-        ("timeout", "timeout"),
-        ("timed out", "timeout"),
-    ):
+    for word, result in SAID.items():
         if word in said and status in (502, 503, 504):
             return Knock(endpoint, result)
     return Knock(endpoint, "unknown", f"the proxy answered {status}")
