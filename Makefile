@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: install install-dev demo run check test test-real test-extras bench lock clean
+.PHONY: install install-dev demo run check test test-real test-extras bench docs lock clean
 
 $(UV):
 	$(PYTHON) -m venv $(VENV)
@@ -48,6 +48,9 @@ test-extras: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.dev
+	$(BIN)/python -m docs.generate
 
 lock: $(UV)
 	$(UV) pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock

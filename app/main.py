@@ -6,14 +6,11 @@
 import asyncio
 import importlib.metadata
 import random
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import NamedTuple
 
 import httpx2
 import structlog
@@ -30,7 +27,7 @@ from app.controller.ports import HealthCheck, LlmStatus
 from app.diagnosis.causes import CAUSES
 from app.diagnosis.diagnosis import RulesDiagnosis
 from app.diagnosis.recommend import recommend
-from app.domain.frozen import Clock, JsonObject, NewId
+from app.domain.frozen import Clock, NewId
 from app.domain.limits import SessionLimits
 from app.domain.ports import WorkingMemory
 from app.domain.reason import Reason
@@ -283,21 +280,3 @@ def run_service(settings: Settings) -> None:
         build(settings).http, host=settings.host, port=settings.port, log_config=None, access_log=False, timeout_graceful_shutdown=10, lifespan="on"
     )
     uvicorn.Server(config).run()
-
-
-class Described(NamedTuple):
-    """What the generated docs show; nothing is started for it."""
-
-    routes: tuple[tuple[str, str, str], ...]
-    tools: tuple[ToolSpec, ...]
-    openapi: JsonObject
-
-
-def describe() -> Described:
-    """Routes are (method, path, summary)."""
-    with tempfile.TemporaryDirectory() as folder:
-        application = build(Settings(data_dir=Path(folder)))
-        openapi = application.http.openapi()
-        application.us.close()
-    routes = tuple((method.upper(), path, str(op.get("summary", ""))) for path, ops in openapi["paths"].items() for method, op in ops.items())
-    return Described(routes, application.registry.specs(), openapi)

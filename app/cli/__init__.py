@@ -104,7 +104,8 @@ def load(kind: type[Tree]) -> Tree:
 
 def command_names() -> dict[str, str]:
     """Command -> its sentence, for the docs."""
-    return {c.name or getattr(c.callback, "__name__", ""): (c.callback.__doc__ or "").strip() for c in cli.registered_commands if c.callback}
+    callbacks = [c.callback for c in cli.registered_commands if c.callback is not None]
+    return {str(getattr(c, "__name__", "")): (c.__doc__ or "").strip() for c in callbacks}
 
 
 def main() -> None:
