@@ -59,22 +59,22 @@ def _possible(world: World, ask: Ask) -> bool:
 
 
 def _asks(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...]) -> Iterator[Ask]:
-    kinds = {s.kind for s in found}
     namespace = world.case.target.namespace
     best = ranked[0] if ranked else None
     sure = best is not None and best.confidence >= SURE
     if not sure:
         yield Ask("check_pods", {"namespace": namespace}, "see every pod of the namespace, not only the alert's")
         yield Ask("check_events", {"namespace": namespace}, "see what the control plane says about the namespace")
-    yield from _follow(world, kinds, namespace, ranked)
+    yield from _follow(world, found, ranked)
     if not sure:
         yield Ask("check_workloads", {"namespace": namespace}, "see what the controllers say")
         yield Ask("check_services", {"namespace": namespace}, "see whether Services meet ready pods")
         yield from _widen(world, namespace)
 
 
-def _follow(world: World, kinds: set[str], namespace: str, ranked: tuple[Candidate, ...]) -> Iterator[Ask]:
+def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...]) -> Iterator[Ask]:
     """Leads: each found symptom has the place where its reason is written."""
+    kinds, namespace = {s.kind for s in found}, world.case.target.namespace
     if kinds & {"node_not_ready", "lease_stale", "pending_unnoticed", "runtime_socket_down"} or world.case.target.ref.kind == "Node":
         yield Ask("check_nodes", {}, "see which nodes are in trouble and why")
         yield Ask("query_prometheus", {"query": UNIT_QUERY, "minutes": 15}, "see which units of the nodes are down")
@@ -84,8 +84,11 @@ def _follow(world: World, kinds: set[str], namespace: str, ranked: tuple[Candida
         yield Ask("check_storage", {"namespace": namespace}, "see why the claim is not bound")
     if kinds & {"pods_refused", "unschedulable_claim_missing", "service_missing", "limits_required"}:
         yield Ask("check_quotas", {"namespace": namespace}, "see which quota or account refuses")
+    if kinds & {"latency_rose", "errors_rose", "traffic_fell", "traffic_rose", "throttling_rose"}:
+        yield Ask("get_metrics", {"namespace": namespace}, "see which callee became slow first")
     logs = [a for pod in _suspects(world, ranked) for a in _logs(pod)]
     yield from logs[:LOGS_PER_ROUND]
+    yield from [_log(pod, "read what the one that is asked for says") for pod in _asked_pods(world, found)][:LOGS_PER_ROUND]
     if kinds & {"crash_looping", "container_restarting", "readiness_failing", "rollout_not_progressing", "container_oom_killed", "errors_rose"}:
         yield Ask("get_recent_deploys", {"namespace": namespace}, "see whether a release came before")
         yield Ask("check_workloads", {"namespace": namespace}, "see whether a release is stuck")
@@ -131,10 +134,14 @@ def _widen(world: World, namespace: str) -> Iterator[Ask]:
     yield Ask("check_quotas", {"namespace": namespace}, "see whether a quota is at its limit")
     yield from _target_logs(world)
     yield Ask("get_recent_deploys", {"namespace": namespace}, "see what changed")
-    target = world.case.target.workload
-    narrow = {"workload": target.name} if target.kind in ("Deployment", "StatefulSet", "DaemonSet") else {}
-    yield Ask("get_metrics", {"namespace": namespace, **narrow}, "see the golden signals around the onset")
+    yield Ask("get_metrics", {"namespace": namespace}, "see the golden signals of the namespace around the onset")
     yield Ask("check_storage", {"namespace": namespace}, "see whether claims are bound")
+
+
+def _asked_pods(world: World, found: tuple[Signal, ...]) -> list[Seen]:
+    """A pod of each workload that logs name as not answering."""
+    named = dict.fromkeys(str(s.object) for s in found if s.kind == "asked_for")
+    return [pods[0] for name in named if (pods := world.pods_of(ObjectRef.parse(name)))]
 
 
 def _target_logs(world: World) -> Iterator[Ask]:
@@ -149,10 +156,15 @@ def _target_logs(world: World) -> Iterator[Ask]:
     for pod in pods[:3]:
         if world.has_log(pod):
             return
-        args: JsonObject = {"namespace": pod.namespace, "pod": pod.name}
-        spec = pod.at("spec", "containers") or []
-        if len(spec) > 1:
-            args["container"] = str(dig(spec[0], "name"))
         if not world.asked_log(pod):
-            yield Ask("get_logs", args, "read what the target logs")
+            yield _log(pod, "read what the target logs")
             return
+
+
+def _log(pod: Seen, reason: str) -> Ask:
+    """The log of the first container, named only where there are several."""
+    args: JsonObject = {"namespace": pod.namespace, "pod": pod.name}
+    spec = pod.at("spec", "containers") or []
+    if len(spec) > 1:
+        args["container"] = str(dig(spec[0], "name"))
+    return Ask("get_logs", args, reason)

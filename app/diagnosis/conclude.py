@@ -1,5 +1,7 @@
 """Assessment -> verdict: the state, the leaders with their evidence, what was ruled out, set aside and not checked."""
 
+import re
+
 from app.diagnosis.actions import actions_for
 from app.diagnosis.narrative import cut, impact, line, mechanism, onset, short, why, would_change
 from app.diagnosis.ranking import Candidate, leaders
@@ -46,7 +48,7 @@ TROUBLE = {
 def _named(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...]) -> Verdict:
     """At least one cause that evidence carries."""
     named = leaders(ranked)
-    others = tuple(c for c in ranked if c not in named and c.confidence >= 0.2)[:ALTERNATIVES]
+    others = tuple(c for c in ranked if c not in named and c.confidence >= 0.2 and not c.beaten_by)[:ALTERNATIVES]
     first = named[0]
     state = VerdictState.CONFIRMED if first.confidence >= CONFIRMED and not first.untrusted else VerdictState.LIKELY
     evidence, ids = _evidence(world, (*named, *others))
@@ -139,11 +141,17 @@ def timeline(world: World, found: tuple[Signal, ...], named: tuple[Candidate, ..
     return tuple(sorted(unique.values(), key=lambda m: (m.at, m.what)))[:20]
 
 
+# Alerts about what only series show: without series there is no all-clear.
+_MEASURED = re.compile(r"latency|slow|error|throughput|traffic|saturation|degraded|cpu|throttl", re.I)
+
+
 def _enough(world: World) -> bool:
     """Was enough read to say that nothing is wrong? Pods, and one independent view; nodes when the alert is about one."""
     tools = {r.tool for r in world.readings}
     if world.case.target.ref.kind == "Node":
         return "check_nodes" in tools
+    if "prometheus" in world.case.sources and any(_MEASURED.search(a.name) for a in world.case.alerts):
+        return any(r.tool == "get_metrics" and r.items("series") for r in world.readings)
     return all(group & tools for group in ENOUGH)
 
 

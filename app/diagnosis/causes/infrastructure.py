@@ -79,16 +79,6 @@ RULES = (
     _pressure("node_disk_pressure", "disk"),
     _pressure("node_pid_pressure", "process ids"),
     CauseRule(
-        id="node_network_packet_loss",
-        needs=("retransmissions_rose",),
-        also=(("latency_rose", "errors_rose", "traffic_fell"),),
-        strength=0.6,
-        mechanism="Traffic of the node is lost and sent again",
-        explains=DOWNSTREAM,
-        beats=("pod_network_delay",),
-        actions=("describe_node", "cordon"),
-    ),
-    CauseRule(
         id="scrape_target_down",
         needs=("target_down",),
         strength=0.7,

@@ -5,6 +5,8 @@ from app.diagnosis.causes.rule import CRASHES, DOWNSTREAM, NOT_RUNNING, UNREACHE
 _ALL = NOT_RUNNING | UNREACHED | CRASHES | DOWNSTREAM
 _VAGUER = ("rollout_stuck", "dependency_unavailable", "readiness_probe_failing", "liveness_probe_failing")
 
+_MISJUDGED = (*_VAGUER, "application_crash", "rollout_regression")
+
 
 def _probe(which: str, fault: str, strength: float, mechanism: str) -> CauseRule:
     return CauseRule(
@@ -15,14 +17,7 @@ def _probe(which: str, fault: str, strength: float, mechanism: str) -> CauseRule
         supports={"log_clean_shutdown": 0.03, f"{which}_probe_spec": 0.02, "container_completed": 0.01},
         against={"container_oom_killed": 0.3, "container_exited_with_error": 0.15} if which == "liveness" else {},
         explains=_ALL,
-        beats=(
-            "rollout_stuck",
-            "application_crash",
-            "readiness_probe_failing",
-            "liveness_probe_failing",
-            "dependency_unavailable",
-            "rollout_regression",
-        ),
+        beats=_MISJUDGED if fault != "failing" else ("rollout_stuck", "application_crash", "readiness_probe_failing"),
         actions=("describe_pod", "roll_back", "show_workload_yaml"),
     )
 

@@ -16,9 +16,24 @@ ADDRESSES = ("address_near_miss", "address_unknown_host", "address_port_unknown"
 def join(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
     yield from _asked_for(world, found)
     yield from _asks_in_vain(world, found)
+    yield from _slow_callees(world, found)
     for signal in found:
         if signal.object in (world.case.target.workload, world.case.target.ref) and signal.kind in TARGETED:
             yield signal.model_copy(update={"kind": "is_target", "claim": f"The alert is about {signal.object}"})
+
+
+def _slow_callees(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
+    """A slow workload that calls a slow or throttled one is its victim first of all."""
+    slow = {s.object.name: s for s in found if s.kind in ("latency_rose", "throttling_rose")}
+    told: set[str] = set()
+    for signal in found:
+        if signal.kind == "latency_rose" and signal.object.name not in told:
+            callees = [n for n in sorted(slow) if n != signal.object.name and signal.object.name in world.callers_of(n)]
+            if callees:
+                told.add(signal.object.name)
+                claim = f"{signal.object.name} calls {callees[0]}, which is slow too"
+                cause = slow[callees[0]]
+                yield cause.model_copy(update={"kind": "callee_slow_too", "object": signal.object, "claim": claim})
 
 
 def _host(world: World, signal: Signal) -> str:

@@ -1,6 +1,11 @@
-"""Golden-signal series -> steps, ramps and targets that are down. Reads `get_metrics` and `query_prometheus`.
+"""Golden-signal series -> latency and errors that rose, processors that are short, memory that climbs, targets that are
+down. Reads `get_metrics` and `query_prometheus`.
 
-Pods are mapped to their workloads; a series about a service is about the workload of the service."""
+Where the tool measured a change it is taken; short bursts that a rate window smears are seen by their peak. Pods are
+mapped to their workloads; a series about a service is about the workload of the service."""
+
+from datetime import UTC, datetime
+from statistics import median
 
 from app.diagnosis.kube import container_spec, quantity
 from app.diagnosis.reading import Reading, Seen, dig
@@ -11,79 +16,106 @@ from app.domain.target import ObjectRef
 
 ERRORS = 0.02  # a share of failed requests below this is noise
 SLOWER = 2.0  # a latency level that is this many times the one before
-CPU_LEAP = 3.0
+SLOW_SECONDS = 0.001  # a latency that rises by less than this is noise of the clock
+THROTTLED_SECONDS = 0.15  # seconds of waiting for cpu in each second: a sixth of a core is missing
+THROTTLED_SHARE = 0.25  # share of scheduling periods that were cut short
+BURST = 2.5
+BUSY_CORES = 0.1
 
 
 def find(world: World) -> Found:
     for reading in world.readings:
-        for one in series_of(reading):
-            yield from _shape(world, reading, one)
+        changes = [row.get("change") for row in reading.items("series")]
+        for one, change in zip(series_of(reading), changes, strict=True):
+            if one.values:
+                yield from _target(reading, one)
+                yield from _shape(world, reading, one, _change(one, change))
+
+
+def _change(one: Series, told: object) -> Step | None:
+    """The change point the tool measured, else our own."""
+    if isinstance(told, dict) and isinstance(told.get("at"), int | float):
+        return Step(datetime.fromtimestamp(float(told["at"]), UTC), float(told["before"]), float(told["after"]))
+    return step(one)
 
 
 def owner(world: World, labels: dict[str, str]) -> ObjectRef | None:
-    """Whom a series is about: the workload of its pod or service, else its node."""
-    namespace, pod = labels.get("namespace", ""), labels.get("pod", "")
+    """Whom a series is about: the workload of its pod or service, else the alert's target; None for a node's series."""
+    namespace, pod = labels.get("namespace") or world.case.target.namespace, labels.get("pod", "")
     if pod and (seen := world.get("Pod", namespace, pod)):
         return world.workload_of(seen)
     for key in ("service", "workload", "deployment", "app"):
-        name = labels.get(key, "")
-        for kind in ("Deployment", "StatefulSet", "DaemonSet"):
-            if name and world.get(kind, namespace, name):
-                return ObjectRef(kind=kind, namespace=namespace, name=name)
-        if name and (found := _named(world, namespace, name)):
+        if labels.get(key) and (found := named(world, namespace, labels[key])):
             return found
     target = world.case.target.workload
-    return target if target.kind not in ("Namespace", "Node") and not labels.get("node") else None
+    if target.kind in ("Namespace", "Node", "Target") or labels.get("node") or labels.get("service") or pod:
+        return None
+    return target
 
 
-def _named(world: World, namespace: str, name: str) -> ObjectRef | None:
-    return next((w for p in world.of("Pod") if p.namespace == namespace and (w := world.workload_of(p)).name == name), None)
+def named(world: World, namespace: str, name: str) -> ObjectRef | None:
+    """The workload of this name, or behind the Service of this name."""
+    for kind in ("Deployment", "StatefulSet", "DaemonSet"):
+        if world.get(kind, namespace, name):
+            return ObjectRef(kind=kind, namespace=namespace, name=name)
+    workloads = (world.workload_of(p) for p in world.of("Pod") if p.namespace == namespace)
+    return next((w for w in workloads if w.name == name), None)
 
 
-def _shape(world: World, reading: Reading, one: Series) -> Found:
+def _shape(world: World, reading: Reading, one: Series, change: Step | None) -> Found:
     where = owner(world, one.labels)
-    if one.name in ("up", "target_up", "target_down") and one.values and one.values[-1][1] == (1 if one.name == "target_down" else 0):
-        yield from _target(reading, one)
-    if where is None or not one.values:
+    if where is None:
         return
-    if "memory" in one.name and one.labels.get("pod"):
+    if one.name == "memory_working_set":
         yield from _memory(world, reading, one, where)
-    change = step(one)
-    if change is not None:
-        kind = _leap(one.name, change)
-        if kind:
-            facts: JsonObject = {"before": round(change.before, 4), "after": round(change.after, 4), "series": one.name, "at": iso(change.at)}
-            claim = f"{one.name} of {where.name} went from {facts['before']} to {facts['after']} at {facts['at']}"
-            yield signal(kind, where, claim, _line(reading, one), change.at, facts)
+    kind, seen = _short_of_cpu(one) or ("", None)
+    if not kind and change is not None:
+        kind, seen = _leap(one.name, change), change
+    if kind and seen is not None:
+        facts: JsonObject = {"before": round(seen.before, 4), "after": round(seen.after, 4), "series": one.name, "at": iso(seen.at)}
+        claim = f"{one.name} of {where.name} went from {facts['before']} to {facts['after']}"
+        yield signal(kind, where, claim, _line(reading, one), seen.at, facts)
+
+
+def _short_of_cpu(one: Series) -> tuple[str, Step] | None:
+    """Throttling and bursts by their peak against the lowest and the usual level."""
+    numbers = [v for _, v in one.values]
+    peak, low, usual = max(numbers), min(numbers), median(numbers)
+    at = next(t for t, v in one.values if v >= low + (peak - low) / 2)
+    limit = {"cpu_throttled_seconds": THROTTLED_SECONDS, "cpu_throttled": THROTTLED_SHARE}.get(one.name)
+    if limit is not None and peak >= limit and peak >= 3 * low:
+        return "throttling_rose", Step(at, low, peak)
+    if one.name == "cpu_usage" and peak >= BUSY_CORES and peak >= BURST * max(usual, 1e-3):
+        return "cpu_rose", Step(at, usual, peak)
+    return None
 
 
 def _leap(name: str, change: Step) -> str:
-    up = change.after > change.before
-    if "error" in name:
-        return "errors_rose" if change.after >= max(ERRORS, 2 * change.before) else ""
-    if "latency" in name or "duration" in name:
-        return "latency_rose" if change.before >= 0 and change.after > SLOWER * max(change.before, 1e-6) else ""
-    if "throttl" in name:
-        return "throttling_rose" if change.after >= 0.1 and change.after > 3 * change.before else ""
-    if name.startswith("cpu") or "cpu_usage" in name:
-        return "cpu_rose" if change.after > CPU_LEAP * max(change.before, 1e-3) and change.after >= 0.02 else ""
-    if "request_rate" in name or "requests" in name:
-        return (
-            "traffic_rose" if up and change.after > 3 * max(change.before, 0.1) else "traffic_fell" if change.after < 0.4 * change.before else ""
-        ) or ""
-    if "retrans" in name:
-        return "retransmissions_rose" if change.after > 5 * max(change.before, 0.05) else ""
+    """What a change of level of this signal means, "" if nothing."""
+    before, after = change.before, change.after
+    if name.startswith("latency"):
+        return "latency_rose" if after >= SLOWER * before and after - before >= SLOW_SECONDS else ""
+    if name == "error_rate":
+        return "errors_rose" if after >= max(ERRORS, 2 * before) else ""
+    if name == "success_ratio":
+        return "errors_rose" if before - after >= ERRORS else ""
+    if name == "request_rate":
+        return "traffic_rose" if after >= 3 * max(before, 0.1) else "traffic_fell" if after <= 0.4 * before else ""
+    if name == "cpu_usage":
+        return "cpu_rose" if after >= BURST * max(before, 1e-3) and after >= BUSY_CORES else ""
     return ""
 
 
 def _memory(world: World, reading: Reading, one: Series, where: ObjectRef) -> Found:
-    limit = _limit(world.get("Pod", one.labels.get("namespace", ""), one.labels.get("pod", "")), one.labels.get("container", ""))
+    pod = one.labels.get("pod", "")
+    limit = _limit(world.get("Pod", where.namespace, pod), one.labels.get("container", ""))
     if limit and ramps_to(one, limit):
-        claim = f"Memory of {one.labels.get('pod')} climbs towards its limit of {int(limit)} bytes"
-        yield signal("memory_climbs", where, claim, _line(reading, one), one.values[0][0], {"limit": int(limit), "pod": one.labels.get("pod")})
+        claim = f"Memory of {pod} climbs towards its limit of {int(limit)} bytes"
+        yield signal("memory_climbs", where, claim, _line(reading, one), one.values[0][0], {"limit": int(limit), "pod": pod})
 
 
 def _limit(pod: Seen | None, container: str) -> float | None:
+    """The memory limit in bytes of a container; of the first one where the series names none."""
     if pod is None:
         return None
     name = container or str(dig((pod.at("spec", "containers") or [{}])[0], "name"))
@@ -91,18 +123,14 @@ def _limit(pod: Seen | None, container: str) -> float | None:
 
 
 def _target(reading: Reading, one: Series) -> Found:
-    job, instance = one.labels.get("job", ""), one.labels.get("instance", "")
-    where = ObjectRef(kind="Target", name=f"{job}/{instance}")
-    yield signal(
-        "target_down",
-        where,
-        f"Scrape target {instance} of job {job} is down",
-        _line(reading, one),
-        one.values[-1][0],
-        {"job": job, "instance": instance},
-    )
+    if one.name == "up" and one.values[-1][1] == 0:
+        job, instance = one.labels.get("job", ""), one.labels.get("instance", "")
+        where = ObjectRef(kind="Target", name=f"{job}/{instance}")
+        facts = {"job": job, "instance": instance}
+        yield signal("target_down", where, f"Scrape target {instance} of job {job} is down", _line(reading, one), one.values[-1][0], facts)
 
 
 def _line(reading: Reading, one: Series) -> Cite:
-    who = one.labels.get("pod") or one.labels.get("service") or one.labels.get("instance") or one.labels.get("node") or ""
-    return cite(reading, (one.name, who), (one.name,))
+    """The line of a series: its name, and the labels that tell it from its siblings."""
+    telling = [f'"{one.labels[k]}"' for k in ("pod", "container", "service", "instance", "node", "quantile") if one.labels.get(k)]
+    return cite(reading, (one.name, *telling), (one.name, *telling[:1]), (one.name,))

@@ -36,8 +36,8 @@ def find(world: World) -> Found:
     for reading in world.readings:
         renewals = {str(lease.get("node")): str(lease.get("renewTime")) for lease in reading.items("leases")}
         newest = max((m for m in map(moment, renewals.values()) if m), default=world.now)
-        for node, renewed in renewals.items():
-            yield from _lease(world, reading, node, renewed, newest)
+        for name, renewed in renewals.items():
+            yield from _lease(world, reading, name, renewed, newest)
         for one in series_of(reading):
             yield from _unit(one, reading)
 
