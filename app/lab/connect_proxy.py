@@ -9,7 +9,7 @@ import contextlib
 
 from app.lab.snapshot import World
 
-_REASONS = {"refused": "connection refused", "dns_failure": "no such host"}
+_REASONS = {"refused": "connection refused", "dns_failure": "dns_failure: no such host"}
 MAX_HEAD = 16_384
 
 
