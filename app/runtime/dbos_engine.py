@@ -30,12 +30,13 @@ _GIVEN_UP = ["ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 @dataclass(frozen=True)
 class EngineOptions:
     """`concurrency`: investigations at once in this process. `poll_s`: how often the queue is looked at.
-    `recoveries`: more than the runner's own tries, so that the runner's reason is the one that is told. `look_s`: how
+    `recoveries`: far more than the runner's own tries: it knows which
+    runs got further, and its reason is the one to be told. `look_s`: how
     often a waiter asks the store, for what runs on another replica."""
 
     concurrency: int = 4
     poll_s: float = 0.1
-    recoveries: int = 8
+    recoveries: int = 50
     look_s: float = 0.5
 
 

@@ -26,8 +26,9 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Tries:
-    """How often an investigation is begun before it is given up, crashes of the process included, and the seconds to
-    pause before the next try in the same process."""
+    """How many runs in a row may bring nothing new before the investigation is given up, crashes of the process included,
+    and the seconds to pause before the next try in the same process. A run that got further does not count: a process
+    that is killed ten times in a storm is not the alert's fault."""
 
     most: int = 5
     pauses: tuple[float, ...] = (0.2, 1.0, 3.0, 10.0)
@@ -73,7 +74,7 @@ class Runner:
                 except Exception as crash:
                     failures += 1
                     log.error("investigation_crashed", attempt=begun.investigation.attempts, exc_info=True)
-                    if begun.investigation.attempts >= self._tries.most:
+                    if begun.fruitless + 1 >= self._tries.most:
                         await self._give_up(begun.investigation, f"{type(crash).__name__}: {crash}")
                         return
                     await self._sleep(self._tries.pause(failures))
@@ -88,9 +89,9 @@ class Runner:
         if begun.resumed and failures == 0:
             metrics.recoveries_total.labels(metrics.AGENT_NAME).inc()
             log.info("investigation_resumed", attempt=begun.investigation.attempts)
-        if begun.investigation.attempts <= self._tries.most:
+        if begun.fruitless < self._tries.most:
             return begun
-        await self._give_up(begun.investigation, f"the process ended in each of {self._tries.most} tries")
+        await self._give_up(begun.investigation, f"the process ended in each of the last {self._tries.most} tries")
         return None
 
     async def _once(self, investigation: Investigation) -> None:

@@ -21,15 +21,18 @@ from app.store.tables import investigations as t
 from app.store.trail import append
 from app.store.writer import Writer
 
+_ANSWERS = [EventType.TOOL_RESULT.value, EventType.LLM_RESULT.value]
 _BARE = [column for column in t.c if column.name not in ("plan", "results")]
 
 
 @dataclass(frozen=True)
 class Begun:
-    """An investigation that runs now; `resumed` if it had been running before (a crash, a take-over, another try)."""
+    """An investigation that runs now; `resumed` if it had been running before (a crash, a take-over, another try).
+    `fruitless` counts the runs in a row, before this one, that brought no answer into the trail."""
 
     investigation: Investigation
     resumed: bool
+    fruitless: int = 0
 
 
 class Investigations:
@@ -94,7 +97,7 @@ class Investigations:
             raise IllegalMove(f"investigation {investigation_id} is unknown")
         if resumed:
             append(connection, investigation_id, self._clock(), EventType.RESUMED, f"attempt:{found.attempts}", {"attempt": found.attempts})
-        return Begun(found, resumed)
+        return Begun(found, resumed, _fruitless(connection, investigation_id))
 
     def _finish(
         self, connection: Connection, investigation_id: str, status: InvestigationStatus, report: JsonObject, notices: tuple[JsonObject, ...]
@@ -138,6 +141,13 @@ class Investigations:
 def _status(connection: Connection, investigation_id: str) -> InvestigationStatus | None:
     word = connection.scalar(select(t.c.status).where(t.c.id == investigation_id))
     return None if word is None else InvestigationStatus(word)
+
+
+def _fruitless(connection: Connection, investigation_id: str) -> int:
+    e = trail_events.c
+    answer = select(func.coalesce(func.max(e.sequence), 0)).where(e.investigation_id == investigation_id, e.type.in_(_ANSWERS))
+    resumes = select(func.count()).where(e.investigation_id == investigation_id, e.type == EventType.RESUMED.value)
+    return connection.scalar(resumes.where(e.sequence > answer.scalar_subquery())) or 0
 
 
 def find(connection: Connection, investigation_id: str) -> Investigation | None:

@@ -129,12 +129,27 @@ async def test_an_alert_that_ends_the_process_each_time_is_given_up(parts: Parts
         raise AssertionError("not again")
 
     investigation_id = await parts.running()
-    for _ in range(2):
+    for _ in range(3):
         await parts.investigations.start(investigation_id)
     await Runs(parts, investigate).runner(investigation_id)
     found = await parts.investigations.get(investigation_id)
     assert found is not None
     assert (found.status, "3 tries" in found.failure) == (InvestigationStatus.FAILED, True)
+
+
+async def test_a_run_that_got_further_before_the_process_ended_does_not_count(parts: Parts) -> None:
+    async def investigate(investigation: Investigation, journal: Journal) -> Report:
+        return report(investigation.id)
+
+    async def answer() -> JsonObject:
+        return {}
+
+    investigation_id = await parts.running()
+    for number in range(10):
+        await parts.journal(investigation_id).call(EventType.TOOL_CALL, f"k{number}", {}, answer)
+        await parts.investigations.start(investigation_id)
+    await Runs(parts, investigate).runner(investigation_id)
+    assert await parts.investigations.status(investigation_id) is InvestigationStatus.COMPLETED
 
 
 async def test_a_write_in_doubt_fails_at_once_and_says_so(parts: Parts) -> None:
