@@ -7,7 +7,7 @@ from app.domain.frozen import JsonObject
 from app.tools.change_points import Change, change_of, trend_of
 from app.tools.prometheus_client import Series
 
-MAX_VALUES = 240  # of one series in `data`; the text is made from all of them
+MAX_VALUES = 241  # an hour at 15 s; of one series in `data`; the text is made from all of them
 
 
 def line(name: str, series: Series, change: Change | None) -> str:
@@ -23,7 +23,7 @@ def line(name: str, series: Series, change: Change | None) -> str:
 
 
 def as_json(name: str, query: str, series: Series, change: Change | None, step: int) -> JsonObject:
-    """Matrix form with the signal's name; values thinned out evenly to at most 240, the last one kept."""
+    """Matrix form with the signal's name; values thinned out evenly to at most 241, the last one kept."""
     stride = max(1, -(-len(series.values) // MAX_VALUES))
     kept = series.values[::-1][::stride][::-1]
     found: JsonObject = {"name": name, "query": query, "metric": series.metric, "values": [[t, v] for t, v in kept], "step": step * stride}

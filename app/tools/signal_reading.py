@@ -1,6 +1,7 @@
 """Discovery, then one range query per signal that exists; used by get_metrics and check_service_health."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ from app.domain.frozen import JsonObject
 from app.domain.tool import Window
 from app.tools.answers import Reading
 from app.tools.golden_signals import OWN_NAMES, OwnName
-from app.tools.prometheus_client import Matrix, PrometheusClient
+from app.tools.prometheus_client import Matrix, PrometheusClient, Series
 from app.tools.series_text import as_json, change_in, line
 from app.tools.signal_scope import Chosen, Found, Scope, choose, discovery, sort_in, widen
 
@@ -18,6 +19,7 @@ MAX_QUERIES = 40
 MAX_SERIES = 60  # of one signal
 LOOK_BACK = 300  # seconds over which samples are counted to learn the scrape interval
 DEFAULT_INTERVAL = 30.0
+RATE_WINDOW = re.compile(r"rate\(.*?\[([0-9]+)s\]\)")
 
 
 @dataclass
@@ -104,8 +106,17 @@ def _take(c: Chosen, matrix: Matrix, got: Signals) -> None:
     got.reading.truncated.append(f"{c.name}: {matrix.truncated}" if matrix.truncated else "")
     if len(matrix.series) > MAX_SERIES:
         got.reading.truncated.append(f"{c.name}: {len(matrix.series)} series, {MAX_SERIES} shown")
-    for series in matrix.series[:MAX_SERIES]:
+    for whole in matrix.series[:MAX_SERIES]:
+        series = _warm(whole, matrix)
         if series.values:
             change = change_in(series)
             got.series.append(as_json(c.name, matrix.query, series, change, matrix.step))
             got.lines.append(line(c.name, series, change))
+
+
+def _warm(series: Series, matrix: Matrix) -> Series:
+    """Without the first points of a rate: there its window reaches back before the first sample, and what looks like a
+    climb is only the window filling."""
+    found = RATE_WINDOW.search(matrix.query)
+    points = -(-int(found.group(1)) // matrix.step) if found else 0
+    return Series(series.metric, series.values[points:]) if len(series.values) >= 3 * points else series
