@@ -86,12 +86,16 @@ def resolve(alert: Alert, objects: Sequence[JsonObject] = (), default_namespace:
 
 def target_key(alert: Alert) -> str:
     """A label-only identity for grouping: pods of one workload, the workload and its Service give the same key; alerts
-    of different clusters never do."""
+    of different clusters never do. Where only a namespace or a cluster is named, the rule is part of the key, for two
+    rules there need not mean one thing; "" where nothing is named."""
     ref = resolve(alert).ref
+    if ref.kind == "Rule":
+        return ""
     cluster = alert.labels.get("cluster", "")[:120]
     name = POD_SUFFIX.sub("", ref.name) if ref.kind == "Pod" else ref.name
-    same = ref.kind in ("Pod", "Service", *KINDS.values())
-    return f"{cluster}|{'Workload' if same else ref.kind}/{ref.namespace}/{name}"
+    kind = "Workload" if ref.kind in ("Pod", "Service", *KINDS.values()) else ref.kind
+    rule = f"|{alert.name[:120]}" if ref.kind in ("Namespace", "Cluster") else ""
+    return f"{cluster}|{kind}/{ref.namespace}/{name}{rule}"
 
 
 def _labels(alert: Alert) -> tuple[dict[str, str], dict[str, str], set[str]]:

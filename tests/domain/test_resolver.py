@@ -245,3 +245,9 @@ def test_alerts_of_one_workload_have_one_key_and_of_two_clusters_two() -> None:
     assert target_key(alert({"namespace": "shop", "service": "cart", "cluster": "b"})) not in keys
     assert target_key(alert({"namespace": "stage", "service": "cart"})) not in keys
     assert target_key(alert({"node": "worker-1"})) != target_key(alert({"node": "worker-2"}))
+
+
+def test_a_namespace_alone_is_no_reason_to_join_two_rules() -> None:
+    first, second = ({"alertname": name, "namespace": "shop"} for name in ("ErrorsHigh", "ImagePullFailing"))
+    assert target_key(alert(first)) == target_key(alert(first)) != target_key(alert(second))
+    assert target_key(alert({"alertname": "Odd"})) == ""
