@@ -28,7 +28,23 @@ def _check(title: str, argv: str) -> Entry:
     return Entry(title, argv)
 
 
+def _advice(title: str, effect: str, undo: str) -> Entry:
+    """A change whose values only a person can choose, so it carries no command."""
+    return Entry(title, "", True, effect, undo)
+
+
 CATALOGUE: dict[str, Entry] = {
+    "raise_quota": _advice("Raise the quota, or lower what its users request", "refused objects are created at the next retry", "set it back"),
+    "scale_down_others": _advice("Scale down what the namespace does not need", "the quota has room again", "scale it up again"),
+    "set_resources": _advice("Set the requests and limits that are demanded", "the pod is admitted", "restore the former template"),
+    "lower_requests": _advice("Lower the request of the pod", "it fits on a node", "restore the former template"),
+    "add_node": _advice("Add a node, or free one", "pending pods are placed", "remove the node"),
+    "raise_memory": _advice("Raise the memory limit", "the container is not killed at the same size", "set it back"),
+    "raise_cpu": _advice("Raise the cpu limit and request", "the container is throttled less", "set it back"),
+    "raise_maximum": _advice("Raise the autoscaler's maximum", "more replicas share the load", "set it back"),
+    "restart_unit": _advice("Start the unit on the node again", "the node works and reports again", "stop it"),
+    "correct_selector": _advice("Make the Service's selector equal to the pods' labels", "endpoints appear at once", "restore the former selector"),
+    "correct_service_port": _advice("Make the Service's port, targetPort and protocol those of the container", "connections succeed", "restore them"),
     "describe_pod": _check("See what the pod says", "describe pod {pod} -n {ns}"),
     "describe_workload": _check("See what the workload says", "describe {kind} {name} -n {ns}"),
     "show_workload_yaml": _check("Read the specification", "get {kind} {name} -n {ns} -o yaml"),
@@ -110,6 +126,6 @@ def _fill(entry: Entry, ref: ObjectRef, holes: dict[str, str]) -> Action | None:
     asked = re.findall(r"(?<!\{)\{(\w+)\}(?!\})", entry.argv)
     if not all(SAFE.match(str(holes.get(h) or "")) for h in asked):
         return None
-    words = tuple(word.format_map(holes) for word in entry.argv.split(" "))
+    words = tuple(word.format_map(holes) for word in entry.argv.split(" ")) if entry.argv else ()
     undo = entry.undo.format_map({**holes}) if entry.undo else ""
-    return Action(title=entry.title, argv=("kubectl", *words), changes=entry.changes, effect=entry.effect, undo=undo)
+    return Action(title=entry.title, argv=("kubectl", *words) if words else (), changes=entry.changes, effect=entry.effect, undo=undo)

@@ -17,6 +17,11 @@ def reach(world: World, ref: ObjectRef) -> frozenset[str]:
         seen = world.objects.get(str(ref))
         scaled = seen.at("spec", "scaleTargetRef") if seen else None
         found |= {f"{scaled.get('kind')}/{ref.namespace}/{scaled.get('name')}"} if isinstance(scaled, dict) else set()
+    elif ref.kind == "ControlPlane":
+        found |= {str(w) for w in _workloads(world)}
+    elif ref.kind == "ServiceAccount":
+        pods = [p for p in world.of("Pod") if p.namespace == ref.namespace and (p.at("spec", "serviceAccountName") or "default") == ref.name]
+        found |= {str(world.workload_of(p)) for p in pods}
     elif ref.kind in WORKLOADS:
         found |= _downstream(world, ref)
     elif ref.kind == "Service":

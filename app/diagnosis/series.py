@@ -11,11 +11,13 @@ from app.diagnosis.reading import Reading
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """`name` is the golden-signal name or the metric name; `values` (time, number), NaN left out."""
+    """`name` is the golden-signal name or the metric name; `values` (unix seconds, number), NaN left out; `change` is
+    what the tool measured, as it says it."""
 
     name: str
     labels: dict[str, str]
-    values: tuple[tuple[datetime, float], ...]
+    values: tuple[tuple[float, float], ...]
+    change: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +34,13 @@ def series_of(reading: Reading) -> list[Series]:
     for row in reading.items("series"):
         labels = {str(k): str(v) for k, v in (row.get("metric") or {}).items()}
         name = str(row.get("name") or labels.get("__name__") or "")
-        values = []
-        for pair in row.get("values") or []:
-            number = _number(pair[1]) if isinstance(pair, list | tuple) and len(pair) == 2 else None
-            if number is not None:
-                values.append((datetime.fromtimestamp(float(pair[0]), UTC), number))
-        found.append(Series(name, labels, tuple(values)))
+        pairs = [(float(t), float(v)) for t, v in row.get("values") or []]
+        found.append(Series(name, labels, tuple(p for p in pairs if math.isfinite(p[1])), row.get("change")))
     return found
 
 
-def _number(text: object) -> float | None:
-    try:
-        number = float(str(text))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+def when(unix: float) -> datetime:
+    return datetime.fromtimestamp(unix, UTC)
 
 
 def step(series: Series) -> Step | None:
@@ -67,7 +61,7 @@ def step(series: Series) -> Step | None:
     if best is None or best[0] == 0:
         return None
     cut = best[1]
-    return Step(series.values[cut][0], median(numbers[:cut]), median(numbers[cut:]))
+    return Step(when(series.values[cut][0]), median(numbers[:cut]), median(numbers[cut:]))
 
 
 def ramps_to(series: Series, ceiling: float) -> bool:

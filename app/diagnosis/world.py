@@ -10,6 +10,7 @@ from functools import cached_property
 
 from app.diagnosis.kube import is_unhealthy, matches, moment, restarted_within
 from app.diagnosis.reading import Reading, Seen, dig, readings, rows
+from app.diagnosis.series import Series, series_of
 from app.domain.case import CaseFile, Signal
 from app.domain.frozen import JsonObject
 from app.domain.target import ObjectRef
@@ -150,6 +151,10 @@ class World:
     def has_log(self, pod: Seen) -> bool:
         """Did a log of the pod bring lines?"""
         return any(r.tool == "get_logs" and r.call.args.get("pod") == pod.name and r.result.data.get("lines") for r in self.readings)
+
+    @cached_property
+    def series(self) -> list[tuple[Reading, Series]]:
+        return [(r, one) for r in self.readings for one in series_of(r)]
 
     def services_of(self, workload: ObjectRef) -> list[Seen]:
         """Services that select a pod (or the pod template) of the workload, and those that bear its name."""

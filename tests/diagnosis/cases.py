@@ -78,6 +78,7 @@ CASES = (
         "rbac_denied",
         lambda s: s.crashes(1, log='pods is forbidden: User "system:serviceaccount:shop:cart" cannot list resource "pods" in API group ""'),
         lambda s: s.crashes(1, log="HTTP 403 from upstream"),
+        "ServiceAccount/shop/cart",
     ),
     Case("insufficient_cpu", unplaced("3 Insufficient cpu"), other_reason),
     Case("insufficient_memory", unplaced("1 node(s) were unschedulable, 2 Insufficient memory"), unplaced("3 Insufficient cpu")),
@@ -90,7 +91,7 @@ CASES = (
         "taint_not_tolerated", unplaced("1 node(s) were unschedulable, 2 node(s) had untolerated taint {gpu: true}"), unplaced("3 Insufficient cpu")
     ),
     Case("node_cordoned", cordoned, unplaced("1 node(s) were unschedulable, 2 Insufficient cpu")),
-    Case("too_many_pods_on_node", unplaced("3 Too many pods"), other_reason),
+    Case("too_many_pods_on_node", unplaced("3 Too many pods"), other_reason, WORKER),
     Case("pvc_unbound_storage_class", lambda s: claim(s, None, storageClassName="fast"), lambda s: claim(s, {"capacity": {"storage": "1Gi"}}), STORE),
     Case("pvc_unbound_capacity", lambda s: claim(s, {"capacity": {"storage": "1Gi"}}), lambda s: claim(s, {"accessModes": ["ReadOnlyMany"]}), STORE),
     Case(
@@ -222,8 +223,13 @@ CASES = (
     Case("kubelet_unavailable", both(LOST, unit("kubelet", "worker-a")), LOST, WORKER),
     Case("container_runtime_unavailable", both(LOST, unit("containerd", "worker-a")), LOST, WORKER),
     Case("kube_proxy_unavailable", unit("kube-proxy", "worker-a"), LOST, WORKER),
-    Case("controller_manager_unavailable", unit("kube-controller-manager", "control"), unit("kube-scheduler", "control"), "Node//control"),
-    Case("etcd_unhealthy", unit("etcd", "control"), unit("kube-scheduler", "control"), "Node//control"),
+    Case(
+        "controller_manager_unavailable",
+        unit("kube-controller-manager", "control"),
+        unit("kube-scheduler", "control"),
+        "ControlPlane//kube-controller-manager",
+    ),
+    Case("etcd_unhealthy", unit("etcd", "control"), unit("kube-scheduler", "control"), "ControlPlane//etcd"),
     Case("node_not_ready", LOST, both(LOST, unit("kubelet", "worker-a")), WORKER),
     Case("node_memory_pressure", pressure("MemoryPressure"), node("worker-a", "MemoryPressure", "False"), WORKER),
     Case("node_disk_pressure", pressure("DiskPressure"), pressure("MemoryPressure"), WORKER),

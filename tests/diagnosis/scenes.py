@@ -202,7 +202,7 @@ def _workload(scene: Scene, name: str, port: int, env: list[Json], node: str) ->
         "Pod",
         {
             "metadata": meta(f"{name}-{digest}-x2x4q", ownerReferences=[owner], labels=pod_labels),
-            "spec": {"nodeName": node, "containers": [box]},
+            "spec": {"nodeName": node, "serviceAccountName": name, "containers": [box]},
             "status": {"phase": "Running", "podIP": "10.0.0.9", "conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": [running]},
         },
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from app.diagnosis.actions import CATALOGUE
 from app.diagnosis.causes import CAUSES, RULES
 from app.domain.verdict import Verdict, VerdictState
 from tests.diagnosis.breakages import Break, Case
@@ -58,6 +59,21 @@ def test_every_cause_the_rules_can_name_has_a_case_and_a_place_in_the_vocabulary
     assert {c.cause for c in CASES} == {r.id for r in RULES}
     assert {r.id for r in RULES} <= set(CAUSES)
     assert len({r.id for r in RULES}) == len(RULES)
+
+
+WORKLOADS = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicaSet", "Pod"}
+WIDER = {"Workload": WORKLOADS}
+
+
+def test_the_object_of_a_cause_is_of_the_kind_the_vocabulary_says() -> None:
+    wrong = [c.cause for c in CASES if c.object.split("/")[0] not in WIDER.get(CAUSES[c.cause].object, {CAUSES[c.cause].object})]
+    assert wrong == []
+
+
+def test_every_action_of_a_cause_is_in_the_catalogue_and_every_change_says_its_effect_and_undo() -> None:
+    assert {a for r in RULES for a in r.actions} <= set(CATALOGUE)
+    assert all(r.actions for r in RULES)
+    assert [name for name, entry in CATALOGUE.items() if entry.changes and not (entry.effect and entry.undo)] == []
 
 
 def test_what_a_cause_beats_is_a_cause() -> None:

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 
 from app.diagnosis.kube import moment
-from app.diagnosis.reading import Reading
+from app.diagnosis.reading import Reading, Seen
 from app.diagnosis.signals.log_templates import TEMPLATES
 from app.diagnosis.world import RECENT, Found, World, cite, signal
 from app.domain.target import ObjectRef
@@ -35,8 +35,16 @@ def _of_container(world: World, reading: Reading) -> Found:
             line, match, count = said[template.kind]
             if seen is not None and not world.in_trouble(seen) and not _lasting(world, line, count):
                 continue
+            about = _account(seen, match) if template.kind == "log_forbidden" else where
             facts = {**_groups(match), "says": template.says, "count": count, "pod": pod, "line": line[:200]}
-            yield signal(template.kind, where, f"{pod} logs that {template.says} ({count} x)", cite(reading, (line,)), _time_of(line), facts)
+            yield signal(template.kind, about, f"{pod} logs that {template.says} ({count} x)", cite(reading, (line,)), _time_of(line), facts)
+
+
+def _account(pod: Seen | None, match: re.Match[str]) -> ObjectRef:
+    """The pod's own account where the pod was read, else the one the line names."""
+    namespace, name = match["account"].split(":")[2:4]
+    own = pod.at("spec", "serviceAccountName") if pod else None
+    return ObjectRef(kind="ServiceAccount", namespace=pod.namespace if pod else namespace, name=str(own or name))
 
 
 def _lasting(world: World, line: str, count: int) -> bool:

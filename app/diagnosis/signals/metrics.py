@@ -4,12 +4,11 @@ down. Reads `get_metrics` and `query_prometheus`.
 Where the tool measured a change it is taken; short bursts that a rate window smears are seen by their peak. Pods are
 mapped to their workloads; a series about a service is about the workload of the service."""
 
-from datetime import UTC, datetime
 from statistics import median
 
 from app.diagnosis.kube import container_spec, quantity
 from app.diagnosis.reading import Reading, Seen, dig
-from app.diagnosis.series import Series, Step, ramps_to, series_of, step
+from app.diagnosis.series import Series, Step, ramps_to, step, when
 from app.diagnosis.world import Cite, Found, World, cite, signal
 from app.domain.frozen import JsonObject, iso
 from app.domain.target import ObjectRef
@@ -19,23 +18,23 @@ SLOWER = 2.0  # a latency level that is this many times the one before
 SLOW_SECONDS = 0.001  # a latency that rises by less than this is noise of the clock
 THROTTLED_SECONDS = 0.15  # seconds of waiting for cpu in each second: a sixth of a core is missing
 THROTTLED_SHARE = 0.25  # share of scheduling periods that were cut short
+WATCHED = ("latency", "error_rate", "success_ratio", "request_rate", "cpu_usage")
 BURST = 2.5
 BUSY_CORES = 0.1
 
 
 def find(world: World) -> Found:
-    for reading in world.readings:
-        changes = [row.get("change") for row in reading.items("series")]
-        for one, change in zip(series_of(reading), changes, strict=True):
-            if one.values:
-                yield from _target(reading, one)
-                yield from _shape(world, reading, one, _change(one, change))
+    for reading, one in world.series:
+        if one.values:
+            yield from _target(reading, one)
+            yield from _shape(world, reading, one)
 
 
-def _change(one: Series, told: object) -> Step | None:
+def _change(one: Series) -> Step | None:
     """The change point the tool measured, else our own."""
+    told = one.change
     if isinstance(told, dict) and isinstance(told.get("at"), int | float):
-        return Step(datetime.fromtimestamp(float(told["at"]), UTC), float(told["before"]), float(told["after"]))
+        return Step(when(float(told["at"])), float(told["before"]), float(told["after"]))
     return step(one)
 
 
@@ -62,14 +61,14 @@ def named(world: World, namespace: str, name: str) -> ObjectRef | None:
     return next((w for w in workloads if w.name == name), None)
 
 
-def _shape(world: World, reading: Reading, one: Series, change: Step | None) -> Found:
+def _shape(world: World, reading: Reading, one: Series) -> Found:
     where = owner(world, one.labels)
     if where is None:
         return
     if one.name == "memory_working_set":
         yield from _memory(world, reading, one, where)
     kind, seen = _short_of_cpu(one) or ("", None)
-    if not kind and change is not None:
+    if not kind and one.name.startswith(WATCHED) and (change := _change(one)) is not None:
         kind, seen = _leap(one.name, change), change
     if kind and seen is not None:
         facts: JsonObject = {"before": round(seen.before, 4), "after": round(seen.after, 4), "series": one.name, "at": iso(seen.at)}
@@ -84,9 +83,9 @@ def _short_of_cpu(one: Series) -> tuple[str, Step] | None:
     at = next(t for t, v in one.values if v >= low + (peak - low) / 2)
     limit = {"cpu_throttled_seconds": THROTTLED_SECONDS, "cpu_throttled": THROTTLED_SHARE}.get(one.name)
     if limit is not None and peak >= limit and peak >= 3 * low:
-        return "throttling_rose", Step(at, low, peak)
+        return "throttling_rose", Step(when(at), low, peak)
     if one.name == "cpu_usage" and peak >= BUSY_CORES and peak >= BURST * max(usual, 1e-3):
-        return "cpu_rose", Step(at, usual, peak)
+        return "cpu_rose", Step(when(at), usual, peak)
     return None
 
 
@@ -111,7 +110,7 @@ def _memory(world: World, reading: Reading, one: Series, where: ObjectRef) -> Fo
     limit = _limit(world.get("Pod", where.namespace, pod), one.labels.get("container", ""))
     if limit and ramps_to(one, limit):
         claim = f"Memory of {pod} climbs towards its limit of {int(limit)} bytes"
-        yield signal("memory_climbs", where, claim, _line(reading, one), one.values[0][0], {"limit": int(limit), "pod": pod})
+        yield signal("memory_climbs", where, claim, _line(reading, one), when(one.values[0][0]), {"limit": int(limit), "pod": pod})
 
 
 def _limit(pod: Seen | None, container: str) -> float | None:
@@ -127,7 +126,7 @@ def _target(reading: Reading, one: Series) -> Found:
         job, instance = one.labels.get("job", ""), one.labels.get("instance", "")
         where = ObjectRef(kind="Target", name=f"{job}/{instance}")
         facts = {"job": job, "instance": instance}
-        yield signal("target_down", where, f"Scrape target {instance} of job {job} is down", _line(reading, one), one.values[-1][0], facts)
+        yield signal("target_down", where, f"Scrape target {instance} of job {job} is down", _line(reading, one), when(one.values[-1][0]), facts)
 
 
 def _line(reading: Reading, one: Series) -> Cite:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from app.diagnosis.kube import condition, moment
 from app.diagnosis.reading import Reading, Seen
-from app.diagnosis.series import Series, series_of
+from app.diagnosis.series import Series, when
 from app.diagnosis.world import Found, World, cite, signal
 from app.domain.target import ObjectRef
 
@@ -38,8 +38,8 @@ def find(world: World) -> Found:
         newest = max((m for m in map(moment, renewals.values()) if m), default=world.now)
         for name, renewed in renewals.items():
             yield from _lease(world, reading, name, renewed, newest)
-        for one in series_of(reading):
-            yield from _unit(one, reading)
+    for reading, one in world.series:
+        yield from _unit(one, reading)
 
 
 def _node(world: World, node: Seen) -> Found:
@@ -83,7 +83,9 @@ def _unit(one: Series, reading: Reading) -> Found:
     if kind is None or one.labels.get("state") != "active" or not one.values:
         return
     if one.values[-1][1] == 0:
-        fell = next((one.values[i + 1][0] for i in reversed(range(len(one.values) - 1)) if one.values[i][1] > 0), one.values[0][0])
+        fell = when(next((one.values[i + 1][0] for i in reversed(range(len(one.values) - 1)) if one.values[i][1] > 0), one.values[0][0]))
         source = cite(reading, (unit, node, "active"), (unit, node))
         facts = {"unit": unit, "node": node}
-        yield signal(kind, ObjectRef(kind="Node", name=node), f"Unit {unit} is not active on node {node}", source, fell, facts)
+        plane = kind in ("unit_controllers_down", "unit_etcd_down")
+        where = ObjectRef(kind="ControlPlane", name=unit.removesuffix(".service")) if plane else ObjectRef(kind="Node", name=node)
+        yield signal(kind, where, f"Unit {unit} is not active on node {node}", source, fell, facts)

@@ -7,9 +7,10 @@ even if the pod's selector excludes it. So the reasons are weighed with the pod'
 import re
 from datetime import timedelta
 
-from app.diagnosis.kube import affinity_holds, condition, is_control_plane, matches, moment, node_labels
+from app.diagnosis.kube import affinity_holds, condition, is_control_plane, matches, moment, node_labels, quantity
 from app.diagnosis.reading import Reading, Seen, dig, rows
 from app.diagnosis.world import Found, World, cite, signal
+from app.domain.target import ObjectRef
 
 _HEAD = re.compile(r"^\d+/(?P<total>\d+) nodes are available: (?P<rest>.*?)(?:\.\s*(?:preemption|no new claims).*)?$", re.S)
 _REASONS = (
@@ -65,11 +66,20 @@ def _verdict(world: World, pod: Seen, message: str, reading: Reading) -> Found:
     what = re.search(r"untolerated taint (\{[^}]*\})|Insufficient (\S+?)[,.]|claim \"([^\"]+)\"", message)
     facts["what"] = next((g for g in what.groups() if g), "") if what else ""
     claim = f"{pod.name} cannot be scheduled: {message.split(' preemption:')[0]}"
-    yield signal(
-        f"unschedulable_{kind}", world.workload_of(pod), claim, cite(reading, (message,)), moment(pod.at("metadata", "creationTimestamp")), facts
-    )
+    where = fullest(world) if kind == "too_many_pods" else None
+    created = moment(pod.at("metadata", "creationTimestamp"))
+    yield signal(f"unschedulable_{kind}", where or world.workload_of(pod), claim, cite(reading, (message,)), created, facts)
     for detail in _details(pod, kind):
         yield signal(f"demands_{kind}", world.workload_of(pod), f"{pod.name} demands {facts['demand']}", cite(pod.reading, (detail,)), None, facts)
+
+
+def fullest(world: World) -> ObjectRef | None:
+    """The worker node with the most pods for its room; None where the nodes were not read."""
+    counts = {n: c for r in world.readings for n, c in (r.result.data.get("pods_per_node") or {}).items()}
+    workers = [n for n in world.of("Node") if not is_control_plane(n.item)]
+    room = {n.name: quantity(n.at("status", "allocatable", "pods")) or 1 for n in workers}
+    best = min(workers, key=lambda n: (-counts.get(n.name, 0) / room[n.name], n.name), default=None)
+    return ObjectRef(kind="Node", name=best.name) if best else None
 
 
 def decide(world: World, pod: Seen, total: int, reasons: dict[str, int]) -> str:
