@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import functools
 import importlib.metadata
 import random
 import uuid
@@ -93,7 +94,7 @@ def working_memory(settings: Settings, clock: Clock) -> SqliteWorkingMemory | Re
 
 def case_memory(settings: Settings, stores: Stores, working: WorkingMemory, clock: Clock) -> TwoLayerMemory:
     chroma = None if settings.vector_index == "numpy" else settings.chroma_url or settings.data_dir / "chroma"
-    return TwoLayerMemory(working, EpisodicMemory(stores.vectors, lambda: choose_embedder(settings.embedder), chroma), clock)
+    return TwoLayerMemory(working, EpisodicMemory(stores.vectors, functools.cache(lambda: choose_embedder(settings.embedder)), chroma), clock)
 
 
 def tools(settings: Settings) -> tuple[ToolRegistry, Sources]:

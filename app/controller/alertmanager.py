@@ -18,6 +18,7 @@ from app.domain.errors import Refused
 from app.domain.frozen import JsonObject
 from app.domain.intake import QuarantinedAlert
 from app.domain.reason import Reason
+from app.domain.resolver import resolve
 
 _GRAFANA_ENVELOPE = {"orgId", "title", "state", "message"}
 _GRAFANA_ALERT = {"silenceURL", "dashboardURL", "panelURL", "valueString", "values"}
@@ -78,13 +79,12 @@ def _alert(raw: Any, hook: Webhook, source: Source, reception: Reception) -> Ale
     start, end, marks = judge(sent.startsAt, sent.endsAt, reception.at)
     back = {"receiver": hook.receiver, "groupKey": hook.groupKey, "externalURL": hook.externalURL}
     kept = (sent.model_extra or {}) | {"webhook": {field: value for field, value in back.items() if value}}
-    return Alert(
+    alert = Alert(
         id=reception.alert_id,
         source=source,
         fingerprint=sent.fingerprint or fingerprint_of(sent.labels),
         name=name,
         type=name,
-        service=sent.labels.get("service", ""),
         severity=severity_of(sent.labels.get("severity") or sent.labels.get("priority", "")),
         status=sent.status,
         labels=sent.labels,
@@ -96,6 +96,7 @@ def _alert(raw: Any, hook: Webhook, source: Source, reception: Reception) -> Ale
         marks=marks,
         extra=kept | sent_times(marks, startsAt=sent.startsAt, endsAt=sent.endsAt),
     )
+    return alert.model_copy(update={"service": resolve(alert).believed.get("service", "")})
 
 
 def _usable(raw: Any, make: Callable[[Any], Alert]) -> Alert:

@@ -70,7 +70,7 @@ class Coverage:
             "timestamp": self._now,
             "status": InvestigationStatus.QUEUED.value,
             "alert_type": alert.type,
-            "service": alert.service,
+            "service": alert.service or _named(key),
             "target": key,
         }
         self._connection.execute(insert(investigations), row)
@@ -89,3 +89,9 @@ class Coverage:
     def _link(self, alert: Alert, investigation_id: str, position: int) -> None:
         link = {"investigation_id": investigation_id, "position": position, "data": alert.model_dump(mode="json")}
         self._connection.execute(insert(investigation_alerts), link)
+
+
+def _named(key: str) -> str:
+    """The object's name in a target key (`cluster|Kind/namespace/name`, see `domain.resolver.target_key`)."""
+    parts = key.split("|")
+    return parts[1].rsplit("/", 1)[-1] if len(parts) > 1 else ""
