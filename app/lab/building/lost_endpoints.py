@@ -36,8 +36,8 @@ def build() -> Scene:
     scene.alert("ServiceHasNoEndpoints", "critical", SINCE + timedelta(minutes=5), words, namespace=SPACE, service=APP)
     scene.expected = {
         "state": "fault",
-        "causes": [{"object": f"Service/{SPACE}/{APP}", "class": "service_selector_mismatch"}],
-        "accept": [{"object": f"Deployment/{SPACE}/{APP}", "class": "service_selector_mismatch"}],
+        "causes": [{"object": f"Deployment/{SPACE}/{APP}", "class": "service_selector_mismatch"}],
+        "accept": [{"object": f"Service/{SPACE}/{APP}", "class": "service_selector_mismatch"}],
         "symptoms": [f"Deployment/{SPACE}/{CALLER}"],
         "key_evidence": ["track"],
     }

@@ -65,7 +65,7 @@ def _evidence(scene: Scene) -> None:
         former_pod_series(scene, f"{APP}-84c9b6f7d5-{suffix}", APP, flat(255 * MIB, suffix), DEPLOY + timedelta(minutes=1))
     store = "rates-db-6d9f8b7c5-v5x8q"
     scene.log(store, "rates-db", lines(NOW - timedelta(minutes=6), timedelta(minutes=1), ["LOG:  checkpoint complete: wrote 212 buffers (1.3%)"] * 6))
-    pod_series(scene, store, "rates-db", flat(900 * MIB, store), stepped(0.3, 0.9, SPIKE, store), 2048 * MIB)
+    pod_series(scene, store, "rates-db", flat(900 * MIB, store), stepped(0.3, 0.42, SPIKE, store), 2048 * MIB)
     state_series(scene, store, "rates-db", flat(0), flat(1))
     replica_series(scene, APP, 4, flat(4))
     replica_series(scene, "rates-db", 1, flat(1))

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from app.lab.kubernetes.status import bad_request
@@ -11,22 +12,36 @@ Object = dict[str, Any]
 
 
 def etcd_key(item: Object) -> str:
+    """Where an object stands among all of its kind."""
     meta = item["metadata"]
     namespace = meta.get("namespace", "")
     return f"{namespace}/{meta['name']}" if namespace else str(meta["name"])
 
 
-def page(items: list[Object], limit: int, token: str, selected: bool, version: int) -> tuple[list[Object], dict[str, Any]]:
-    """-> (items of this page, list metadata). `items` are sorted by key; `selected` says that a selector is at work:
-    then the number of remaining items is unknown. Raises ApiError 400 for a token that is none."""
+@dataclass(frozen=True)
+class Listed:
+    """Objects sorted by key. `within` is the namespace that was asked, "" for all: keys in tokens are relative to it.
+    `selected` says that a selector was at work: then the number of remaining items is unknown. `version` is the list's."""
+
+    items: list[Object]
+    within: str
+    selected: bool
+    version: int
+
+    def key(self, item: Object) -> str:
+        return str(item["metadata"]["name"]) if self.within else etcd_key(item)
+
+
+def page(listed: Listed, limit: int, token: str) -> tuple[list[Object], dict[str, Any]]:
+    """-> (items of this page, list metadata). Raises ApiError 400 for a token that is none."""
+    items, version = listed.items, listed.version
     start = _start(token) if token else ""
-    rest = [i for i in items if etcd_key(i) >= start] if start else items
+    rest = [i for i in items if listed.key(i) >= start] if start else items
     meta: dict[str, Any] = {"resourceVersion": str(version)}
     if not limit or len(rest) <= limit:
         return rest, meta
-    last = etcd_key(rest[limit - 1])
-    meta["continue"] = _token(last, version)
-    if not selected:
+    meta["continue"] = _token(listed.key(rest[limit - 1]), version)
+    if not listed.selected:
         meta["remainingItemCount"] = len(rest) - limit
     return rest[:limit], meta
 

@@ -134,7 +134,7 @@ class KubernetesApp:
         if not limit.lstrip("-").isdigit():
             raise bad_request(f'strconv.ParseInt: parsing "{limit}": invalid syntax')
         token = request.query_params.get("continue", "")
-        shown, meta = pages.page(items, max(0, int(limit)), token, selected, self._store.version)
+        shown, meta = pages.page(pages.Listed(items, namespace, selected, self._store.version), max(0, int(limit)), token)
         if "as=PartialObjectMetadataList" in request.headers.get("accept", ""):
             found = [{"metadata": i["metadata"]} for i in shown]
             return _json({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": meta, "items": found})
