@@ -31,7 +31,7 @@ async def demonstrate(exit_: bool, as_json: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="sre-agent-demo-") as folder:
         async with LabServers(world) as lab:
             settings = lab_settings(lab.addresses, Path(folder), world.dependencies, log_level="ERROR", port=_port())
-            async with serving(settings) as server:
+            async with serving(settings) as service:
                 base_url = f"http://{settings.host}:{settings.port}"
                 told = await play(base_url, plays, console, PATIENCE_SECONDS)
                 _conclude(told, console)
@@ -41,31 +41,25 @@ async def demonstrate(exit_: bool, as_json: bool) -> int:
                     sys.stdout.flush()
                 if not exit_:
                     console.print("\nUp until Ctrl-C.")
-                    await _until_stopped(server)
+                    await asyncio.wait({service})
     return 1 if told.unfinished else 0
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[uvicorn.Server]:
-    """The service in this loop; ready at the beginning of the block, stopped in order at its end."""
+async def serving(settings: Settings) -> AsyncIterator[asyncio.Task[None]]:
+    """The service in this loop; ready at the beginning of the block, stopped in order at its end. The task ends by Ctrl-C."""
     config = uvicorn.Config(build(settings).http, host=settings.host, port=settings.port, log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(), name="service")
     try:
-        while not server.started and not task.done():
+        while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn offers no event
             await asyncio.sleep(0.01)
         if task.done():
             raise SystemExit(1)
-        yield server
+        yield task
     finally:
         server.should_exit = True
         await task
-
-
-async def _until_stopped(server: uvicorn.Server) -> None:
-    """Ctrl-C is the server's to hear."""
-    while not server.should_exit:
-        await asyncio.sleep(0.2)
 
 
 def _conclude(told: Told, console: Console) -> None:
