@@ -3,11 +3,12 @@
 Adding a tool: one file like its siblings, one line here, one test.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.tools.check_events import CheckEvents
 from app.tools.check_http import CheckHttp, ProbeConfig
+from app.tools.check_network_policies import CheckNetworkPolicies
 from app.tools.check_nodes import CheckNodes
 from app.tools.check_pods import CheckPods
 from app.tools.check_quotas import CheckQuotas
@@ -30,12 +31,13 @@ from app.tools.registry import ToolRegistry
 @dataclass(frozen=True)
 class ToolsConfig:
     """What is configured; None for a source that is not. Tools of such a source are registered all the same, so that a
-    plan may name them and the step is skipped with the reason `not_configured`."""
+    plan may name them and the step is skipped with the reason `not_configured`. `service_map`: caller -> whom it calls."""
 
     kubernetes: KubernetesConfig | None = None
     prometheus: PrometheusConfig | None = None
     probe: ProbeConfig | None = None
     own_names: Sequence[OwnName] = OWN_NAMES
+    service_map: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def build_registry(config: ToolsConfig) -> tuple[ToolRegistry, Sources]:
     registry.register(CheckServiceHealth(kubernetes, sources.prometheus))
     registry.register(CheckWorkloads(kubernetes))
     registry.register(CheckServices(kubernetes))
+    registry.register(CheckNetworkPolicies(kubernetes, config.service_map))
     registry.register(CheckNodes(kubernetes))
     registry.register(CheckStorage(kubernetes))
     registry.register(CheckQuotas(kubernetes))

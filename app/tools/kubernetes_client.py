@@ -1,9 +1,11 @@
-"""The Kubernetes API -> trimmed JSON objects, bounded in items and bytes. Every Kubernetes tool reads through this.
+"""The Kubernetes API -> trimmed JSON objects, bounded in items, bytes and time. Every Kubernetes tool reads through this.
+Lists are paged and never watched.
 
 lightkube gives configuration, certificates, tokens and exec plugins; objects stay plain JSON, because its typed models
 drop fields that they do not know, and a listing costs a third of the time without them.
 """
 
+import asyncio
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,18 +25,22 @@ from app.tools.kubernetes_kinds import KINDS
 from app.tools.kubernetes_trim import trim
 
 SOURCE = "the Kubernetes API"
+GRACE = 0.5  # seconds, so that the finer time-outs of the connection speak first
+MAX_EXPIRIES = 3
 FORBIDDEN = re.compile(r'cannot (\S+) resource "([^"]+)"(?: in API group "([^"]*)")?(?: in the namespace "([^"]+)")?')
 
 
 @dataclass(frozen=True)
 class KubernetesConfig:
-    """Exactly one of `kubeconfig`, `in_cluster`, `url` (a server without authentication). Times in seconds."""
+    """Exactly one of `kubeconfig`, `in_cluster`, `url` (a server without authentication). Times in seconds: `timeout` is
+    for one answer as a whole, `max_seconds` for all pages of a list, which then ends with what was read."""
 
     kubeconfig: Path | None = None
     context: str = ""
     in_cluster: bool = False
     url: str = ""
     timeout: float = 8.0
+    max_seconds: float = 8.0
     page_size: int = 500
     max_items: int = 5_000
     max_bytes: int = 24 * 1024 * 1024
@@ -78,16 +84,19 @@ class KubernetesClient:
         params = {"labelSelector": labels, "fieldSelector": fields}
         pages = _Pages(kind, path + _query(params))
         limit, token = self._config.page_size, ""
+        clock, begun = asyncio.get_running_loop().time, asyncio.get_running_loop().time()
         while True:
             got = await self._get(path, params | {"limit": str(limit), "continue": token}, self._config.max_bytes)
             if got.cut and limit > 10:
                 limit //= 5
                 continue
             token = pages.take(got)
-            if not token or pages.refused is not None:
+            if pages.refused is not None or not (token or pages.again):
                 return pages.listing("")
-            if len(pages.items) >= self._config.max_items or pages.size >= self._config.max_bytes:
-                return pages.listing(f"{len(pages.items)} {KINDS[kind].plural} read, {pages.remaining or 'more'} left out")
+            late = clock() - begun > self._config.max_seconds
+            if late or len(pages.items) >= self._config.max_items or pages.size >= self._config.max_bytes:
+                why = f" after {self._config.max_seconds:g} s" if late else ""
+                return pages.listing(f"{len(pages.items)} {KINDS[kind].plural} read{why}, {pages.remaining or 'more'} left out")
 
     async def get(self, kind: str, namespace: str, name: str) -> Listing:
         """One object as a listing of one; empty and NOT_FOUND when it does not exist."""
@@ -125,7 +134,10 @@ class KubernetesClient:
             self._http = connect(self._config)
         request = self._http.build_request("GET", path, params={k: v for k, v in params.items() if v}, headers={"Accept": "application/json, */*"})
         try:
-            return await fetch(self._http, request, SOURCE, max_bytes)
+            async with asyncio.timeout(self._config.timeout + GRACE):
+                return await fetch(self._http, request, SOURCE, max_bytes)
+        except TimeoutError as error:  # an answer that trickles: each part came in time, the whole did not
+            raise ToolFailure(ErrorClass.TRANSIENT, Reason.TIMEOUT, f"{SOURCE}: no whole answer in {self._config.timeout + GRACE:g} s") from error
         except ConfigError as error:  # an exec plugin or a token file failed
             raise ToolFailure(ErrorClass.CONFIG, Reason.DENIED, f"{SOURCE}: {error}") from error
 
@@ -163,18 +175,22 @@ class _Pages:
         self.kind, self.asked = kind, asked
         self.items: list[JsonObject] = []
         self.size, self.remaining, self.expired = 0, 0, 0
+        self.again = False  # the list has to be begun anew
         self.refused: Listing | None = None
         self.note = ""
 
     def take(self, got: Answer) -> str:
-        """Adds a page -> the token of the next, "" after the last. An expired token brings a new one (410)."""
+        """Adds a page -> the token of the next, "" after the last. An expired token (410) brings a new one, or the list is
+        begun anew."""
         self.size += len(got.body)
-        if got.status == 410 and not self.expired:
-            self.expired = 1
-            self.note = f"{self.kind} list went on at a newer version"
+        self.again = False
+        if got.status == 410 and self.expired < MAX_EXPIRIES:
+            self.expired += 1
             token = str((got.json(SOURCE).get("metadata") or {}).get("continue") or "")
-            if token:
-                return token
+            self.note = f"{self.kind} list went on at a newer version" if token else f"{self.kind} list was begun anew"
+            if not token:
+                self.items, self.again = [], True
+            return token
         self.refused = _refusal(self.kind, self.asked, got)
         if self.refused is not None:
             return ""

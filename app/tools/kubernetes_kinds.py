@@ -1,5 +1,5 @@
-"""Which kinds we read and where the API serves them. A kind that is not in this table cannot be read: Secrets and
-ConfigMaps are left out on purpose."""
+"""Which kinds we read and where the API serves them. A kind that is not in this table cannot be read: Secrets are left
+out on purpose. Of ConfigMaps only names and keys are kept (`kubernetes_trim`)."""
 
 from dataclasses import dataclass
 
@@ -19,9 +19,13 @@ class Kind:
 
 
 CORE, APPS, BATCH, NETWORK = "api/v1", "apis/apps/v1", "apis/batch/v1", "apis/networking.k8s.io/v1"
+GATEWAY, METRICS = "apis/gateway.networking.k8s.io/v1", "apis/metrics.k8s.io/v1beta1"
 KINDS: dict[str, Kind] = {
     "Pod": Kind(CORE, "pods"),
     "Event": Kind(CORE, "events"),
+    "NewEvent": Kind("apis/events.k8s.io/v1", "events"),  # the same objects under other names; trimmed to the core shape
+    "ConfigMap": Kind(CORE, "configmaps"),
+    "Namespace": Kind(CORE, "namespaces", namespaced=False),
     "Service": Kind(CORE, "services"),
     "ServiceAccount": Kind(CORE, "serviceaccounts"),
     "ResourceQuota": Kind(CORE, "resourcequotas"),
@@ -38,8 +42,14 @@ KINDS: dict[str, Kind] = {
     "CronJob": Kind(BATCH, "cronjobs"),
     "HorizontalPodAutoscaler": Kind("apis/autoscaling/v2", "horizontalpodautoscalers"),
     "EndpointSlice": Kind("apis/discovery.k8s.io/v1", "endpointslices"),
+    "PodDisruptionBudget": Kind("apis/policy/v1", "poddisruptionbudgets"),
     "Ingress": Kind(NETWORK, "ingresses"),
+    "IngressClass": Kind(NETWORK, "ingressclasses", namespaced=False),
+    "Gateway": Kind(GATEWAY, "gateways"),
+    "HTTPRoute": Kind(GATEWAY, "httproutes"),
     "NetworkPolicy": Kind(NETWORK, "networkpolicies"),
     "StorageClass": Kind("apis/storage.k8s.io/v1", "storageclasses", namespaced=False),
     "Lease": Kind("apis/coordination.k8s.io/v1", "leases"),
+    "PodMetrics": Kind(METRICS, "pods"),
+    "NodeMetrics": Kind(METRICS, "nodes", namespaced=False),
 }

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.domain.errors import ToolFailure
 from app.domain.frozen import JsonObject
@@ -18,13 +18,15 @@ MAX_PARALLEL = 4
 
 @dataclass(frozen=True)
 class Query:
-    """One list call. `required`: without it there is no answer, so its failure is the tool's failure."""
+    """One list call. `required`: without it there is no answer, so its failure is the tool's failure. `optional`: an
+    addition that many clusters do not serve, so that its absence is worth no note."""
 
     kind: str
     namespace: str = ""
     labels: str = ""
     fields: str = ""
     required: bool = False
+    optional: bool = False
 
 
 @dataclass
@@ -72,7 +74,7 @@ async def read(client: KubernetesClient, queries: Sequence[Query], into: Cluster
     failures = [a for a in answers if isinstance(a, ToolFailure)]
     for query, got in zip(queries, answers, strict=True):
         if isinstance(got, Listing):
-            cluster.add(got)
+            cluster.add(replace(got, note="") if query.optional and got.status is ToolStatus.NOT_FOUND else got)
         elif query.required or len(failures) == len(queries) or got.error_class is ErrorClass.CONFIG:
             raise got
         else:

@@ -34,6 +34,7 @@ POD_SPEC = (
     "terminationGracePeriodSeconds",
     "dnsPolicy",
     "activeDeadlineSeconds",
+    "overhead",
 )
 CONTAINER = (
     "name",
@@ -49,9 +50,21 @@ CONTAINER = (
     "startupProbe",
     "lifecycle",
     "volumeMounts",
+    "restartPolicy",
 )
 POD_STATUS = ("phase", "reason", "message", "conditions", "hostIP", "podIP", "startTime", "qosClass", "nominatedNodeName")
 CONTAINER_STATUS = ("name", "state", "lastState", "ready", "restartCount", "image", "started")
+NEW_EVENT = {
+    "note": "message",
+    "regarding": "involvedObject",
+    "deprecatedCount": "count",
+    "deprecatedFirstTimestamp": "firstTimestamp",
+    "deprecatedLastTimestamp": "lastTimestamp",
+    "deprecatedSource": "source",
+    "reportingController": "reportingComponent",
+}
+SHOWN_AS = {"NewEvent": "Event"}
+WITHOUT_ANNOTATIONS = ("ConfigMap", "Namespace")  # they may repeat values, or say more than is asked
 MAX_ANNOTATION = 300
 SECRET_NAME = re.compile(
     r"(?i)(pass(word|wd|phrase)?$|passw|secret|token|credential|api_?key|access_?key|private_?key|auth_?key|encryption_?key|signing_?key|dsn$|conn(ection)?_?str)"
@@ -61,7 +74,9 @@ SECRET_VALUE = re.compile(r"://[^/\s:@]+:[^/\s@]+@|-----BEGIN|(?i:password|passw
 
 def trim(kind: str, item: JsonObject) -> JsonObject:
     """A copy with `kind`, trimmed metadata, and spec and status reduced by kind."""
-    shorter: JsonObject = {"kind": kind, "metadata": metadata(item.get("metadata"))}
+    shorter: JsonObject = {"kind": SHOWN_AS.get(kind, kind), "metadata": metadata(item.get("metadata"))}
+    if kind in WITHOUT_ANNOTATIONS:
+        shorter["metadata"].pop("annotations", None)
     rest = {k: v for k, v in item.items() if k not in ("kind", "apiVersion", "metadata")}
     shorter.update(TRIMMERS.get(kind, _as_is)(rest))
     return shorter
@@ -83,7 +98,7 @@ def metadata(meta: JsonObject | None) -> JsonObject:
 def pod_spec(spec: JsonObject | None) -> JsonObject:
     """Used for pods and for the templates of workloads."""
     kept = _keep(spec or {}, POD_SPEC)
-    for name in ("initContainers", "containers"):
+    for name in ("initContainers", "containers", "ephemeralContainers"):
         if (spec or {}).get(name):
             kept[name] = [_container(c) for c in (spec or {})[name]]
     return kept
@@ -110,7 +125,7 @@ def _variable(variable: JsonObject) -> JsonObject:
 def _pod(rest: JsonObject) -> JsonObject:
     status = rest.get("status") or {}
     kept = _keep(status, POD_STATUS)
-    for name in ("initContainerStatuses", "containerStatuses"):
+    for name in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"):
         if status.get(name):
             kept[name] = [_keep(s, CONTAINER_STATUS) for s in status[name]]
     return {"spec": pod_spec(rest.get("spec")), "status": kept}
@@ -148,6 +163,17 @@ def _event(rest: JsonObject) -> JsonObject:
     return _keep(rest, keep) | {"involvedObject": _keep(rest.get("involvedObject") or {}, ("kind", "namespace", "name", "fieldPath"))}
 
 
+def _new_event(rest: JsonObject) -> JsonObject:
+    """events.k8s.io/v1 -> the core shape."""
+    core = {core: rest.get(name) for name, core in NEW_EVENT.items()}
+    return _event(rest | {name: value for name, value in core.items() if value})
+
+
+def _config_map(rest: JsonObject) -> JsonObject:
+    """Keys of `data` and `binaryData`; what they hold is never kept."""
+    return {"keys": sorted(str(key) for part in ("data", "binaryData") for key in rest.get(part) or {})}
+
+
 def _name_only(_: JsonObject) -> JsonObject:
     return {}
 
@@ -171,5 +197,8 @@ TRIMMERS: dict[str, Callable[[JsonObject], JsonObject]] = {
     "ControllerRevision": _revision,
     "Node": _node,
     "Event": _event,
+    "NewEvent": _new_event,
+    "ConfigMap": _config_map,
+    "Namespace": _name_only,
     "ServiceAccount": _name_only,
 }

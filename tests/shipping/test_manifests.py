@@ -9,6 +9,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from app.tools.kubernetes_kinds import KINDS
+
 ROOT = Path(__file__).resolve().parents[2]
 BASE = ROOT / "k8s" / "base"
 NOT_IN_THE_CORE_SCHEMA = {"ServiceMonitor"}
@@ -40,8 +42,15 @@ def test_kustomize_renders_the_base_and_the_api_schema_accepts_every_object() ->
 def test_the_service_account_reads_and_nothing_else() -> None:  # covers SEC-03
     for rule in one("ClusterRole")["rules"]:
         assert set(rule["verbs"]) <= {"get", "list"}
-        assert not {"secrets", "configmaps", "pods/exec", "nodes/proxy", "*"} & set(rule["resources"])
+        assert not {"secrets", "pods/exec", "nodes/proxy", "*"} & set(rule["resources"])
         assert "*" not in rule["apiGroups"]
+
+
+def test_every_kind_that_a_tool_reads_is_granted() -> None:
+    granted = {(group, resource) for rule in one("ClusterRole")["rules"] for group in rule["apiGroups"] for resource in rule["resources"]}
+    for kind in KINDS.values():
+        group = kind.prefix.split("/")[1] if kind.prefix.startswith("apis/") else ""
+        assert (group, kind.plural) in granted, kind
 
 
 def test_the_container_is_locked_down() -> None:  # covers SEC-15, DEP-08

@@ -57,6 +57,39 @@ async def test_an_expired_page_token_is_replaced_by_the_one_that_410_brings() ->
     assert "newer version" in got.note
 
 
+async def test_an_expired_page_without_a_new_token_begins_the_list_anew() -> None:
+    serve, state = kubernetes(MANY, page=10), {"expired": 0}
+
+    def handle(asked: Asked) -> Reply:
+        if asked.one("continue") == "20" and not state["expired"]:
+            state["expired"] = 1
+            return status_of(410, "Expired", "too old")
+        return serve(asked)
+
+    got = await listed(handle)
+    assert [i["metadata"]["name"] for i in got.items] == [f"cart-{i:03}" for i in range(25)]
+    assert got.note == "Pod list was begun anew"
+
+
+async def test_a_list_that_keeps_expiring_is_given_up() -> None:
+    serve = kubernetes(MANY, page=10)
+    with pytest.raises(ToolFailure, match="410"):
+        await listed(lambda asked: status_of(410, "Expired", "too old") if asked.one("continue") else serve(asked))
+
+
+async def test_a_list_beyond_its_time_ends_with_what_was_read() -> None:
+    got = await listed(kubernetes(MANY, page=10), max_seconds=0.0)
+    assert (len(got.items), got.truncated) == (10, "10 pods read after 0 s, 15 left out")
+
+
+async def test_nothing_is_watched_and_every_page_is_bounded() -> None:
+    async with serving(kubernetes(MANY, page=10)) as server:
+        client = KubernetesClient(KubernetesConfig(url=server.url))
+        await client.list("Pod", "shop")
+        await client.aclose()
+        assert [(a.one("limit"), "watch" in a.query) for a in server.asked] == [("500", False)] * 3
+
+
 async def test_403_is_denied_and_names_the_missing_right() -> None:  # covers ERR-03
     got = await listed(kubernetes({}), "Deployment")
     assert got.status is ToolStatus.DENIED
@@ -117,8 +150,20 @@ async def test_a_kubeconfig_with_a_token_is_used(tmp_path: Path) -> None:
         assert server.asked[0].headers["authorization"] == "Bearer t0"
 
 
-def test_secrets_and_config_maps_cannot_be_asked_for() -> None:
-    assert not {"Secret", "ConfigMap"} & set(KINDS)
+def test_secrets_cannot_be_asked_for() -> None:
+    assert "Secret" not in KINDS
+    assert not [k for k in KINDS.values() if "secret" in k.plural]
+
+
+async def test_of_config_maps_names_and_keys_leave_the_client_and_values_do_not() -> None:
+    annotations = {"kubectl.kubernetes.io/last-applied-configuration": '{"data": {"url": "db.example"}}', "note": "db.example"}
+    item = {
+        "metadata": {"name": "app", "namespace": "shop", "annotations": annotations},
+        "data": {"url": "db.example"},
+        "binaryData": {"blob": "ZGI="},
+    }
+    got = await listed(kubernetes({"ConfigMap": [item]}), "ConfigMap")
+    assert got.items == [{"kind": "ConfigMap", "metadata": {"name": "app", "namespace": "shop"}, "keys": ["blob", "url"]}]
 
 
 async def test_values_that_look_secret_and_bookkeeping_never_leave_the_client() -> None:
