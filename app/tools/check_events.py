@@ -5,8 +5,9 @@ from pydantic import Field
 from app.domain.tool import Provenance, ToolContext, ToolResult, ToolStatus
 from app.tools import events
 from app.tools.answers import Arguments, Findings, KubeName, answer, read_spec
+from app.tools.event_reading import read_events
 from app.tools.kubernetes_client import KubernetesClient
-from app.tools.kubernetes_reading import Query, read
+from app.tools.kubernetes_reading import Cluster
 
 MAX_EVENTS = 400
 
@@ -28,8 +29,8 @@ class CheckEvents:
 
     async def run(self, arguments: CheckEventsArguments, context: ToolContext) -> ToolResult:
         a = arguments
-        fields = ",".join(f"involvedObject.{n}={v}" for n, v in (("kind", a.kind), ("name", a.name)) if v)
-        cluster = await read(self._client, [Query("Event", a.namespace, fields=fields, required=True)])
+        cluster = Cluster()
+        await read_events(self._client, cluster, a.namespace, {"kind": a.kind or "", "name": a.name or ""}, required=True)
         if cluster.denied("Event"):
             return answer(self.spec, cluster.reading, Findings(ToolStatus.DENIED, f"Not allowed to read events in {a.namespace}"))
         found = events.rows(cluster.of("Event"))

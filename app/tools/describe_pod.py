@@ -9,6 +9,7 @@ from app.domain.owners import owner_chain
 from app.domain.tool import Provenance, ToolContext, ToolResult, ToolStatus
 from app.tools import events
 from app.tools.answers import Arguments, Findings, KubeName, answer, read_spec
+from app.tools.event_reading import read_events
 from app.tools.kubernetes_client import KubernetesClient
 from app.tools.kubernetes_reading import Cluster, Query, read
 from app.tools.pod_text import pod_lines, restarts, trouble
@@ -35,8 +36,8 @@ class DescribePod:
         cluster.add(await self._client.get("Pod", space, name))
         if cluster.denied("Pod"):
             return answer(self.spec, cluster.reading, Findings(ToolStatus.DENIED, f"Not allowed to read pods in {space}"))
-        about = f"involvedObject.kind=Pod,involvedObject.name={name}"
-        await read(self._client, [Query("Event", space, fields=about), Query("ReplicaSet", space)], cluster)
+        await read(self._client, [Query("ReplicaSet", space)], cluster)
+        await read_events(self._client, cluster, space, {"kind": "Pod", "name": name})
         rows = events.rows(cluster.of("Event"))
         lines = [events.line(r) for r in rows]
         pods = cluster.of("Pod")
