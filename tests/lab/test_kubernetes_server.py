@@ -221,4 +221,4 @@ async def test_metadata_alone_can_be_asked_for() -> None:
     async with client() as http:
         answer = (await http.get(PODS_PATH, headers={"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"})).json()
     assert answer["kind"] == "PartialObjectMetadataList"
-    assert set(answer["items"][0]) == {"metadata"}
+    assert set(answer["items"][0]) == {"kind", "apiVersion", "metadata"}

@@ -1,5 +1,7 @@
 """What the server says of itself: version, groups, resources. Called by the server."""
 
+import base64
+import hashlib
 from typing import Any
 
 from app.lab.kubernetes.kinds import REVIEW_GROUPS, Kind
@@ -7,6 +9,10 @@ from app.lab.kubernetes.kinds import REVIEW_GROUPS, Kind
 VERSION = {
     "major": "1",
     "minor": "36",
+    "emulationMajor": "1",
+    "emulationMinor": "36",
+    "minCompatibilityMajor": "1",
+    "minCompatibilityMinor": "35",
     "gitVersion": "v1.36.2",
     "gitCommit": "",
     "gitTreeState": "",
@@ -15,7 +21,26 @@ VERSION = {
     "compiler": "gc",
     "platform": "linux/amd64",
 }
-READ_VERBS = ["get", "list", "watch"]
+VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+_SHORT = {
+    "configmaps": "cm", "cronjobs": "cj", "daemonsets": "ds", "deployments": "deploy", "endpoints": "ep", "events": "ev",
+    "horizontalpodautoscalers": "hpa", "ingresses": "ing", "limitranges": "limits", "namespaces": "ns", "networkpolicies": "netpol",
+    "nodes": "no", "persistentvolumeclaims": "pvc", "persistentvolumes": "pv", "poddisruptionbudgets": "pdb", "pods": "po",
+    "replicasets": "rs", "replicationcontrollers": "rc", "resourcequotas": "quota", "serviceaccounts": "sa", "services": "svc",
+    "statefulsets": "sts", "storageclasses": "sc",
+}  # fmt: skip
+_ALL = frozenset(
+    {"pods", "replicationcontrollers", "services", "daemonsets", "deployments", "replicasets", "statefulsets"}
+    | {"cronjobs", "jobs", "horizontalpodautoscalers"}
+)
+# (resource, subresource) -> verbs, and the (group, version, kind) of the body where that is another one.
+_SUBRESOURCES: dict[tuple[str, str], tuple[str, tuple[str, str, str] | None]] = {
+    ("pods", "eviction"): ("create", ("policy", "v1", "Eviction")),
+    ("pods", "log"): ("get", None),
+    ("deployments", "scale"): ("get patch update", ("autoscaling", "v1", "Scale")),
+    ("replicasets", "scale"): ("get patch update", ("autoscaling", "v1", "Scale")),
+    ("statefulsets", "scale"): ("get patch update", ("autoscaling", "v1", "Scale")),
+}
 
 
 def core_versions(host: str) -> dict[str, Any]:
@@ -40,14 +65,32 @@ def group(name: str, kinds: tuple[Kind, ...]) -> dict[str, Any] | None:
 
 
 def resources(group: str, version: str, kinds: tuple[Kind, ...]) -> dict[str, Any]:
-    """`/api/v1` or `/apis/GROUP/VERSION`: its resources and the read-side subresources."""
+    """`/api/v1` or `/apis/GROUP/VERSION`: its resources and those subresources that are served."""
     found: list[dict[str, Any]] = []
     for k in sorted((k for k in kinds if (k.group, k.version) == (group, version)), key=lambda k: k.plural):
-        found.append({"name": k.plural, "singularName": k.singular, "namespaced": k.namespaced, "kind": k.kind, "verbs": READ_VERBS})
-        if k.kind == "Pod" and not k.group:
-            found.append({"name": "pods/log", "singularName": "", "namespaced": True, "kind": "Pod", "verbs": ["get"]})
+        found += [_resource(k), *(_subresource(k, sub) for plural, sub in _SUBRESOURCES if plural == k.plural)]
     if group == "authorization.k8s.io":
-        one = {"name": "selfsubjectaccessreviews", "singularName": "selfsubjectaccessreview", "namespaced": False}
-        found.append(one | {"kind": "SelfSubjectAccessReview", "verbs": ["create"]})
+        for kind in ("SelfSubjectAccessReview", "SelfSubjectRulesReview"):
+            one = {"name": kind.lower() + "s", "singularName": kind.lower(), "namespaced": False, "kind": kind, "verbs": ["create"]}
+            found.append(one)
     prefix = {"apiVersion": "v1"} if group else {}
     return {"kind": "APIResourceList", **prefix, "groupVersion": f"{group}/{version}" if group else version, "resources": found}
+
+
+def _resource(kind: Kind) -> dict[str, Any]:
+    body: dict[str, Any] = {"name": kind.plural, "singularName": kind.singular, "namespaced": kind.namespaced, "kind": kind.kind}
+    body["verbs"] = VERBS
+    if kind.plural in _SHORT:
+        body["shortNames"] = [_SHORT[kind.plural]]
+    if kind.plural in _ALL:
+        body["categories"] = ["all"]
+    digest = hashlib.sha256(f"{kind.group}/{kind.version}/{kind.kind}".encode()).digest()
+    return body | {"storageVersionHash": base64.b64encode(digest[:8]).decode()}
+
+
+def _subresource(kind: Kind, sub: str) -> dict[str, Any]:
+    verbs, other = _SUBRESOURCES[kind.plural, sub]
+    group, version, name = other or ("", "", kind.kind)
+    elsewhere = {"group": group, "version": version} if other else {}
+    shown = {"name": f"{kind.plural}/{sub}", "singularName": "", "namespaced": kind.namespaced}
+    return shown | elsewhere | {"kind": name, "verbs": verbs.split()}

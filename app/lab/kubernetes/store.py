@@ -12,10 +12,12 @@ Object = dict[str, Any]
 
 
 class ObjectStore:
-    """Read-only. A kind that the snapshot did not read is not `readable`."""
+    """What is written stays here: the world itself is never changed. A kind that the snapshot did not read is not
+    `readable`. Versions below `oldest` count as compacted away."""
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.oldest = 0
         self._sorted: dict[tuple[str, str], list[Object]] = {}
 
     @cached_property
@@ -48,6 +50,18 @@ class ObjectStore:
         if kind.kind == "Event" and kind.group and key_of(kind) not in objects:
             return [as_new_event(e) for e in objects.get("Event", [])]
         return objects.get(key_of(kind), [])
+
+    def put(self, kind: Kind, item: Object) -> Object:
+        """Stores the object under a new version, in place of the one of the same name. -> what was stored"""
+        self.version += 1
+        stored = item | {"metadata": item["metadata"] | {"resourceVersion": str(self.version)}}
+        others = [i for i in self.items(kind, "") if etcd_key(i) != etcd_key(item)]
+        self._sorted[(kind.group, kind.plural)] = sorted([*others, stored], key=etcd_key)
+        return stored
+
+    def remove(self, kind: Kind, item: Object) -> None:
+        self.version += 1
+        self._sorted[(kind.group, kind.plural)] = [i for i in self.items(kind, "") if etcd_key(i) != etcd_key(item)]
 
     @cached_property
     def version(self) -> int:
