@@ -7,6 +7,7 @@ from pydantic import Field
 
 from app.domain.frozen import JsonObject
 from app.domain.tool import ToolContext, ToolResult, ToolStatus
+from app.tools import usage
 from app.tools.answers import Arguments, Findings, KubeName, answer, read_spec
 from app.tools.kubernetes_client import KubernetesClient
 from app.tools.kubernetes_reading import Cluster, Query, read
@@ -21,6 +22,10 @@ class CheckNodesArguments(Arguments):
 
 
 class CheckNodes:
+    """data: `nodes`: objects; `leases`: [{node, renewTime}]; `pods_per_node`: {node: pods that have not ended}; `allocated`:
+    {node: {cpu, memory}} by requests; `usage`: {status, values: {node: {cpu, memory, timestamp}}} where metrics.k8s.io
+    answers."""
+
     arguments = CheckNodesArguments
     spec = read_spec("check_nodes", "Node conditions, taints, heartbeats and room", "kubernetes", "nodes", CheckNodesArguments)
 
@@ -31,7 +36,8 @@ class CheckNodes:
         wanted = arguments.node
         pods = Query("Pod", fields=f"spec.nodeName={wanted}" if wanted else "")
         named = f"metadata.name={wanted}" if wanted else ""
-        cluster = await read(self._client, [Query("Node", fields=named, required=True), Query("Lease", LEASES, fields=named), pods])
+        queries = [Query("Node", fields=named, required=True), Query("Lease", LEASES, fields=named), pods, Query("NodeMetrics", optional=True)]
+        cluster = await read(self._client, queries)
         nodes = [n for n in cluster.of("Node") if not wanted or n["metadata"].get("name") == wanted]
         if cluster.denied("Node"):
             return answer(self.spec, cluster.reading, Findings(ToolStatus.DENIED, "Not allowed to read nodes"))
@@ -49,6 +55,8 @@ def _findings(cluster: Cluster, nodes: Sequence[JsonObject], now: datetime) -> F
         "pods_per_node": {},
         "allocated": {},
     }
+    metrics = [m for m in cluster.of("NodeMetrics") if m["metadata"].get("name") in names]
+    measured: JsonObject = {m["metadata"]["name"]: {**(m.get("usage") or {}), "timestamp": m.get("timestamp", "")} for m in metrics}
     lines: list[str] = []
     for node in nodes:
         name = node["metadata"]["name"]
@@ -56,11 +64,14 @@ def _findings(cluster: Cluster, nodes: Sequence[JsonObject], now: datetime) -> F
         if name in renewed:
             lines.append(f"node {name}: lease renewed at {renewed[name]} ({_age(renewed[name], now)})")
         if cluster.readable("Pod"):
-            running = [p for p in cluster.of("Pod") if p.get("spec", {}).get("nodeName") == name]
+            running = [p for p in cluster.of("Pod") if p.get("spec", {}).get("nodeName") == name and not _ended(p)]
             used = requested(running)
             data["pods_per_node"][name] = len(running)
             data["allocated"][name] = {"cpu": cores(used["cpu"]), "memory": size(used["memory"])}
             lines.append(_allocation(node, len(running), used))
+        if name in measured:
+            lines.append(usage.node_line(node, measured[name]))
+    data["usage"] = usage.status(cluster, "NodeMetrics", measured)
     return Findings(ToolStatus.OK, _summary(nodes), lines, data)
 
 
@@ -84,15 +95,25 @@ def node_lines(node: JsonObject) -> list[str]:
 
 
 def requested(pods: Sequence[JsonObject]) -> dict[str, float]:
-    """Sum of requests as the scheduler counts: containers added up, or the greatest init container if that is more."""
-    total = {"cpu": 0.0, "memory": 0.0}
-    for pod in pods:
-        if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
-            continue
-        for what in total:
-            plain, first = ([_request(c, what) for c in pod.get("spec", {}).get(g) or ()] for g in ("containers", "initContainers"))
-            total[what] += max(sum(plain), max(first, default=0.0))
-    return total
+    """Sum of requests as the scheduler counts them; pods that have ended hold nothing."""
+    return {what: sum(_held(p.get("spec", {}), what) for p in pods if not _ended(p)) for what in ("cpu", "memory")}
+
+
+def _held(spec: JsonObject, what: str) -> float:
+    """Containers and sidecars added up, or an init container with the sidecars before it if that is more, and overhead."""
+    beside = most = 0.0
+    for container in spec.get("initContainers") or ():
+        if container.get("restartPolicy") == "Always":
+            beside += _request(container, what)
+            most = max(most, beside)
+        else:
+            most = max(most, beside + _request(container, what))
+    running = sum(_request(c, what) for c in spec.get("containers") or ()) + beside
+    return max(running, most) + number((spec.get("overhead") or {}).get(what))
+
+
+def _ended(pod: JsonObject) -> bool:
+    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
 
 
 def _request(container: JsonObject, what: str) -> float:
@@ -106,7 +127,8 @@ def _allocation(node: JsonObject, pods: int, used: dict[str, float]) -> str:
         most = number(room.get(what))
         share = f" of {room.get(what)} ({round(100 * used[what] / most)}%)" if most else ""
         shares.append(f"{what} {show(used[what])}{share}")
-    return f"node {node['metadata']['name']}: {pods} pods of {room.get('pods', 'unknown')}, requests {', '.join(shares)}"
+    full = " (full)" if number(room.get("pods")) and pods >= number(room.get("pods")) else ""
+    return f"node {node['metadata']['name']}: {pods} pods of {room.get('pods', 'unknown')}{full}, requests {', '.join(shares)}"
 
 
 def _age(text: str, now: datetime) -> str:

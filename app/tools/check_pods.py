@@ -10,6 +10,7 @@ from pydantic import Field
 from app.domain.frozen import JsonObject
 from app.domain.owners import owner_chain
 from app.domain.tool import ToolContext, ToolResult, ToolStatus
+from app.tools import usage
 from app.tools.answers import Arguments, Findings, KubeName, LooseName, answer, read_spec
 from app.tools.kubernetes_client import KubernetesClient
 from app.tools.kubernetes_reading import Cluster, Query, read
@@ -30,7 +31,11 @@ class CheckPodsArguments(Arguments):
 
 
 class CheckPods:
-    """TOOL-08, TREG-02; also answers as list_pods (decision 9)."""
+    """TOOL-08, TREG-02; also answers as list_pods (decision 9).
+
+    data: `pods`: objects; `owners`: {pod: ["ReplicaSet/x", "Deployment/y"]}; `usage`: {status: ok, no_data or denied,
+    values: {pod: {container: {cpu, memory, timestamp, window}}}} where metrics.k8s.io answers.
+    """
 
     arguments = CheckPodsArguments
     spec = read_spec(
@@ -51,7 +56,7 @@ class CheckPods:
         a, space = arguments, arguments.namespace
         queries = [Query("Pod", space, fields=f"spec.nodeName={a.node}" if a.node else "", required=True), Query("ReplicaSet", space)]
         queries += [Query("Service", space)] if a.service else []
-        cluster = await read(self._client, queries)
+        cluster = await read(self._client, [*queries, Query("PodMetrics", space, optional=True)])
         if any(o.kind == "Job" for p in cluster.of("Pod") for o in owner_chain(ref_of(p), cluster.known())):
             await read(self._client, [Query("Job", space)], cluster)
         if cluster.denied("Pod"):
@@ -84,9 +89,12 @@ def _findings(pods: Sequence[JsonObject], cluster: Cluster, now: datetime) -> Fi
     in_full = {p["metadata"]["name"] for p in ranked[:MAX_IN_FULL]}
     if len(pods) > MAX_IN_FULL:
         cluster.reading.truncated.append(f"{len(pods)} pods, {MAX_IN_FULL} of them in full, those in trouble first")
+    used = usage.pod_usage(pods, cluster.of("PodMetrics"))
     lines = _once(line for p in pods for line in pod_lines(p, owners[p["metadata"]["name"]], p["metadata"]["name"] in in_full))
+    lines += [line for p in pods if p["metadata"]["name"] in in_full for line in usage.pod_lines(p, used.get(p["metadata"]["name"], {}))]
     chains = {name: [f"{o.kind}/{o.name}" for o in chain] for name, chain in owners.items()}
-    return Findings(ToolStatus.OK, summary(pods, now), lines, {"pods": [*pods], "owners": chains})
+    data = {"pods": [*pods], "owners": chains, "usage": usage.status(cluster, "PodMetrics", used)}
+    return Findings(ToolStatus.OK, summary(pods, now), lines, data)
 
 
 def _once(lines: Iterable[str]) -> list[str]:

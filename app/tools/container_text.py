@@ -21,7 +21,9 @@ def spec_lines(prefix: str, container: JsonObject) -> list[str]:
         lines.append(f"{prefix}: ports {', '.join(_port(p) for p in container['ports'])}")
     for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
         if container.get(probe):
-            lines.append(f"{prefix}: {probe} {probe_text(container[probe])}")
+            lines.append(f"{prefix}: {probe} {probe_text(container[probe])}{_patience(probe, container[probe])}")
+    if container.get("restartPolicy") == "Always":
+        lines.append(f"{prefix}: sidecar, restartPolicy Always: starts in order and keeps running")
     for part in ("command", "args"):
         if container.get(part):
             lines.append(f"{prefix}: {part} {json.dumps(container[part])[:500]}")
@@ -68,6 +70,14 @@ def probe_text(probe: JsonObject) -> str:
     numbers = (("delay", "initialDelaySeconds", 0, "s"), ("timeout", "timeoutSeconds", 1, "s"), ("period", "periodSeconds", 10, "s"))
     counts = (("success", "successThreshold", 1, ""), ("failure", "failureThreshold", 3, ""))
     return " ".join([how, *(f"{short}={probe.get(name, default)}{unit}" for short, name, default, unit in (*numbers, *counts))])
+
+
+def _patience(name: str, probe: JsonObject) -> str:
+    """How long a container may take to start before the kubelet kills it."""
+    if name != "startupProbe":
+        return ""
+    seconds = int(probe.get("initialDelaySeconds") or 0) + int(probe.get("failureThreshold") or 3) * int(probe.get("periodSeconds") or 10)
+    return f" (gives up after {seconds} s)"
 
 
 def variable_text(variable: JsonObject) -> str:

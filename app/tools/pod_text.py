@@ -25,6 +25,7 @@ TROUBLES = {
 
 USUAL = ("PodReadyToStartContainers", "Initialized", "ContainersReady", "PodScheduled")  # conditions worth a line only when not true
 VOLUMES = {"persistentVolumeClaim": "claimName", "configMap": "name", "secret": "secretName", "hostPath": "path"}  # those that can be missing
+STATUS_GROUPS = ("initContainer", "container", "ephemeralContainer")
 FRESH = 3600.0  # seconds for which an OOM kill of a pod that is ready again still counts
 
 
@@ -46,8 +47,8 @@ def pod_lines(pod: JsonObject, owners: Sequence[ObjectRef] = (), full: bool = Tr
     if pod["metadata"].get("labels"):
         lines.append(f"{name}: labels {pairs(pod['metadata']['labels'])}")
     lines += placement_lines(name, spec)
-    statuses = {(s.get("name"), group): s for group in ("initContainerStatuses", "containerStatuses") for s in status.get(group) or ()}
-    for group, word in (("initContainers", "init container"), ("containers", "container")):
+    statuses = {(s.get("name"), f"{group}Statuses"): s for group in STATUS_GROUPS for s in status.get(f"{group}Statuses") or ()}
+    for group, word in (("initContainers", "init container"), ("containers", "container"), ("ephemeralContainers", "ephemeral container")):
         for container in spec.get(group) or ():
             prefix = f"{name} {word} {container.get('name')}"
             found = statuses.pop((container.get("name"), group.removesuffix("s") + "Statuses"), None)
@@ -113,17 +114,28 @@ def pairs(values: JsonObject | None) -> str:
 
 
 def readiness(pod: JsonObject) -> tuple[int, int]:
-    """(ready containers, containers). A pod of a node that stopped reporting keeps `ready: true` on its containers: its
-    condition Ready is the truth, so it counts as none ready."""
-    statuses = pod.get("status", {}).get("containerStatuses") or []
-    total = len(pod.get("spec", {}).get("containers") or statuses)
+    """(ready containers, containers), sidecars among them as kubectl counts. A pod of a node that stopped reporting keeps
+    `ready: true` on its containers: its condition Ready is the truth, so it counts as none ready."""
+    statuses = _running_statuses(pod)
+    total = len(pod.get("spec", {}).get("containers") or pod.get("status", {}).get("containerStatuses") or ()) + len(sidecars(pod))
     ready = sum(1 for s in statuses if s.get("ready"))
     conditions = {c.get("type"): c.get("status") for c in pod.get("status", {}).get("conditions") or ()}
     return (0, total) if ready == total and conditions.get("Ready", "True") != "True" else (ready, total)
 
 
+def sidecars(pod: JsonObject) -> set[str]:
+    """Names of the init containers that keep running (restartPolicy Always)."""
+    return {str(c.get("name")) for c in pod.get("spec", {}).get("initContainers") or () if c.get("restartPolicy") == "Always"}
+
+
+def _running_statuses(pod: JsonObject) -> list[JsonObject]:
+    """Of containers and sidecars."""
+    status, beside = pod.get("status", {}), sidecars(pod)
+    return [*(status.get("containerStatuses") or ()), *(s for s in status.get("initContainerStatuses") or () if s.get("name") in beside)]
+
+
 def restarts(pod: JsonObject) -> int:
-    return sum(int(s.get("restartCount") or 0) for s in pod.get("status", {}).get("containerStatuses") or ())
+    return sum(int(s.get("restartCount") or 0) for s in _running_statuses(pod))
 
 
 def trouble(pod: JsonObject, now: datetime | None = None) -> str:
@@ -144,7 +156,7 @@ def trouble(pod: JsonObject, now: datetime | None = None) -> str:
 def _recent_oom(pod: JsonObject, now: datetime | None) -> bool:
     if now is None:
         return False
-    ended = [(s.get("lastState") or {}).get("terminated") or {} for s in pod.get("status", {}).get("containerStatuses") or ()]
+    ended = [(s.get("lastState") or {}).get("terminated") or {} for s in _running_statuses(pod)]
     times = [moment(str(e.get("finishedAt") or "")) for e in ended if e.get("reason") == "OOMKilled"]
     return any(now.timestamp() - t < FRESH for t in times)
 
