@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from app.tools.check_events import CheckEvents
 from app.tools.check_http import CheckHttp, ProbeConfig
+from app.tools.check_ingresses import CheckIngresses
 from app.tools.check_network_policies import CheckNetworkPolicies
 from app.tools.check_nodes import CheckNodes
 from app.tools.check_pods import CheckPods
@@ -69,6 +70,7 @@ def build_registry(config: ToolsConfig) -> tuple[ToolRegistry, Sources]:
     registry.register(CheckServiceHealth(kubernetes, sources.prometheus))
     registry.register(CheckWorkloads(kubernetes))
     registry.register(CheckServices(kubernetes))
+    registry.register(CheckIngresses(kubernetes))
     registry.register(CheckNetworkPolicies(kubernetes, config.service_map))
     registry.register(CheckNodes(kubernetes))
     registry.register(CheckStorage(kubernetes))
