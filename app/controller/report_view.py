@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError, WithJsonSchema
 
+from app.controller.recommendations import recommendations
 from app.domain.alert import Alert
 from app.domain.escape import one_line
 from app.domain.frozen import JsonObject, iso
 from app.domain.investigation import Investigation, InvestigationStatus
 from app.domain.memory import Recalled
 from app.domain.plan import Plan, Step
-from app.domain.render import command, to_text
+from app.domain.render import to_text
 from app.domain.report import Report
 from app.domain.tool import Outcome, StepStatus
 from app.domain.trail import EventType, TrailEvent
@@ -159,20 +160,6 @@ def report_of(investigation: Investigation) -> Report | None:
         return None
 
 
-def recommendations(report: Report | None) -> list[str]:
-    """Plain sentences naming the object and the next action (API-10)."""
-    if report is None:
-        return []
-    best = report.causes[0].object if report.causes else report.target.ref
-    name = f"{best.namespace}/{best.name}" if best.namespace else best.name
-    found = []
-    for action in report.do_this_now:
-        title = action.title.rstrip(". ")
-        about = "" if best.name in title else f"{best.kind} {name}: "
-        found.append(f"{about}{title}{f' (run: {command(action)})' if action.argv else ''}.")
-    return found or [f"{best.kind} {name}: no action is known; read the report's evidence and what was not checked."]
-
-
 def _plan(plans: list[Plan]) -> tuple[PlanView, list[Step]]:
     steps = [step for plan in plans for step in plan.steps]
     if not plans:
@@ -182,7 +169,9 @@ def _plan(plans: list[Plan]) -> tuple[PlanView, list[Step]]:
 
 
 def _memory(alert: Alert, outcomes: list[Outcome], recalled: Recalled) -> MemorySnapshot:
-    used = list(dict.fromkeys(o.call.tool for o in outcomes if o.result is not None))
+    """Tools in the order they were asked, whichever answered first."""
+    asked = sorted((o for o in outcomes if o.result is not None), key=lambda o: (len(o.call.id), o.call.id))
+    used = list(dict.fromkeys(o.call.tool for o in asked))
     return MemorySnapshot(
         working_memory=WorkingView(current_alert=CurrentAlert(type=alert.type, service=alert.service), recent_tools_used=used),
         episodic_memory=EpisodicView(

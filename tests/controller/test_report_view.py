@@ -1,7 +1,8 @@
 """The answer of `POST /alerts` from trails as they really are: parallel, adapted, cut short, or written by others."""
 
 from app.controller import examples
-from app.controller.report_view import full_answer, recommendations
+from app.controller.recommendations import recommendations
+from app.controller.report_view import full_answer
 from app.domain.frozen import JsonObject
 from app.domain.memory import PastCase, Recalled, RecallQuery, SimilarCase
 from app.domain.plan import DecidedBy, Plan, Step
@@ -75,8 +76,8 @@ def test_recommendations_name_the_object_and_the_next_action() -> None:
     # covers API-10
     actions = (Action(title="Roll web-app back.", argv=("kubectl", "rollout", "undo", "deploy/web-app")), Action(title="Look at the node"))
     assert recommendations(examples.REPORT.model_copy(update={"do_this_now": actions})) == [
-        "Roll web-app back (run: kubectl rollout undo deploy/web-app).",
-        "Deployment shop/web-app: Look at the node.",
+        "Deployment shop/web-app: roll web-app back; run `kubectl rollout undo deploy/web-app` (read-only).",
+        "Deployment shop/web-app: look at the node (read-only).",
     ]
     assert "Deployment shop/web-app" in recommendations(examples.REPORT.model_copy(update={"do_this_now": ()}))[0]
     assert recommendations(None) == []
