@@ -4,6 +4,7 @@ that speaks the same API (Thanos, Mimir, VictoriaMetrics, the lab) will do."""
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import httpx2
@@ -59,10 +60,12 @@ class PrometheusClient:
         self._config = config
         self._http: httpx2.AsyncClient | None = None
 
-    async def range(self, query: str, window: Window, interval: float) -> Matrix:
-        """At most 24 h and 11,000 points; the step is the scrape interval or more. Labels of a series in order."""
+    async def range(self, query: str, window: Window, interval: float, age: float | None = None) -> Matrix:
+        """At most 24 h and 11,000 points; the step is the scrape interval or more, and the last point is the window's end.
+        `age`: seconds since the first sample where that is less than the window. Labels of a series in order."""
         start, end = _bounds(window)
-        step = step_for(end - start, interval)
+        step = step_for(min(age or end - start, end - start), interval)
+        start = end - min(MAX_POINTS - 1, int((end - start) // step)) * step
         params = {"query": checked(query), "start": _number(start), "end": _number(end), "step": str(step)}
         data, size = await self._ask("/api/v1/query_range", params)
         found = [_series(r) for r in _list(data, "result")]
@@ -74,6 +77,12 @@ class PrometheusClient:
         """-> ([{metric, value}], bytes)."""
         data, size = await self._ask("/api/v1/query", {"query": checked(query), "time": _number(at)})
         return [r for r in _list(data, "result") if isinstance(r, dict)], size
+
+    async def samples(self, selector: str, seconds: int, end: datetime) -> tuple[list[Series], int]:
+        """The raw samples of the last `seconds`, with the times at which they were scraped; -> (series, bytes)."""
+        query = checked(f"{selector}[{seconds}s]")
+        data, size = await self._ask("/api/v1/query", {"query": query, "time": _number(end.timestamp())})
+        return [_series(r) for r in _list(data, "result")], size
 
     async def label_sets(self, selectors: Sequence[str], window: Window) -> tuple[list[dict[str, str]], int]:
         """The label sets that match any of the selectors; -> (label sets, bytes)."""

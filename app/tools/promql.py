@@ -32,6 +32,12 @@ def checked(query: str) -> str:
     return query
 
 
+def first_selector(query: str) -> str:
+    """The first selector of a query that `checked` has let pass, without its range or offset: `up{job="a"}`."""
+    text = str(next(_selectors(pp.parse(query))).prettify())
+    return text[: text.rindex("}") + 1] if "}" in text else text.split(" ", 1)[0]
+
+
 def matcher(label: str, values: tuple[str, ...]) -> str:
     """`label="v"` or `label=~"a|b"`, values taken literally."""
     if not NAME.fullmatch(label):

@@ -7,10 +7,9 @@ from pydantic import Field
 from app.domain.tool import ToolContext, ToolResult, ToolStatus, Window
 from app.tools.answers import Arguments, Findings, Reading, answer, read_spec
 from app.tools.prometheus_client import PrometheusClient
-from app.tools.promql import MAX_LENGTH, checked
+from app.tools.promql import MAX_LENGTH, checked, first_selector
+from app.tools.scrape_pace import learn
 from app.tools.series_text import as_json, change_in, line
-
-INTERVAL = 15.0
 
 
 class QueryPrometheusArguments(Arguments):
@@ -28,8 +27,9 @@ class QueryPrometheus:
     async def run(self, arguments: QueryPrometheusArguments, context: ToolContext) -> ToolResult:
         query = checked(arguments.query)
         window = Window(start=context.window.end - timedelta(minutes=arguments.minutes), end=context.window.end)
-        matrix = await self._client.range(query, window, INTERVAL)
-        reading = Reading([query], matrix.bytes_read, [matrix.truncated])
+        pace, size = await learn(self._client, first_selector(query), window)
+        matrix = await self._client.range(query, window, pace.interval, pace.age)
+        reading = Reading([query], matrix.bytes_read + size, [matrix.truncated])
         series = [s for s in matrix.series if s.values]
         if not series:
             none = Findings(ToolStatus.NO_DATA, "The query has no series in this window", data={"series": []}, window=window)

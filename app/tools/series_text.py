@@ -50,8 +50,9 @@ def clock(moment: float) -> str:
 
 
 def short(value: float) -> str:
-    """Whole numbers whole, others with six digits."""
-    return str(int(value)) if value - value == 0 and value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
+    """Whole numbers and large ones (bytes, unix times) whole, others with six digits."""
+    whole = value - value == 0 and abs(value) < 1e15 and (value == int(value) or abs(value) >= 1e6)
+    return f"{value:.0f}" if whole else f"{value:.6g}"
 
 
 def latest(series: Sequence[JsonObject], name: str) -> float | None:

@@ -1,7 +1,6 @@
 """Discovery, then one range query per signal that exists; used by get_metrics and check_service_health."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,15 +10,14 @@ from app.domain.tool import Window
 from app.tools.answers import Reading
 from app.tools.golden_signals import OWN_NAMES, OwnName
 from app.tools.prometheus_client import Matrix, PrometheusClient, Series
+from app.tools.scrape_pace import Pace, learn
 from app.tools.series_text import as_json, change_in, line
 from app.tools.signal_scope import Chosen, Found, Scope, choose, discovery, sort_in, widen
 
 MAX_PARALLEL = 4
 MAX_QUERIES = 40
 MAX_SERIES = 60  # of one signal
-LOOK_BACK = 300  # seconds over which samples are counted to learn the scrape interval
-DEFAULT_INTERVAL = 30.0
-RATE_WINDOW = re.compile(r"rate\(.*?\[([0-9]+)s\]\)")
+MAX_GROUPS = 6  # of series scraped together, whose pace is asked for
 
 
 @dataclass
@@ -32,22 +30,35 @@ class Signals:
     scope: Scope = field(default_factory=Scope)
 
 
+@dataclass(frozen=True)
+class _Query:
+    """A signal with the pace at which its series are scraped; `text` is the PromQL to send."""
+
+    signal: Chosen
+    pace: Pace
+    text: str
+
+    @classmethod
+    def of(cls, chosen: Chosen, paces: dict[str, Pace]) -> "_Query":
+        pace = paces.get(chosen.group, Pace())
+        return cls(chosen, pace, chosen.query.replace("<w>", f"{pace.rate_window}s"))
+
+
 async def read_signals(
     client: PrometheusClient, scope: Scope, window: Window, own: Sequence[OwnName] = OWN_NAMES, only: frozenset[str] = frozenset()
 ) -> Signals:
     """`only` names signals; empty means all. Raises ToolFailure when discovery fails or every query does; single queries
     that fail leave a note."""
     got = Signals()
-    scope, chosen_for = await _discover(client, scope, window, own, got)
+    scope, found = await _discover(client, scope, window, own, got)
     got.scope = scope
-    trial = choose(scope, chosen_for, "1m", own)
-    if not trial:
+    chosen = [c for c in choose(scope, found, own) if not only or c.name in only]
+    if not chosen:
         return got
-    interval = await _interval(client, trial[0], window, got)
-    chosen = [c for c in choose(scope, chosen_for, f"{max(20, round(4 * interval))}s", own) if not only or c.name in only]
     if len(chosen) > MAX_QUERIES:
         got.reading.truncated.append(f"{len(chosen)} signals found, {MAX_QUERIES} read")
-    await _query(client, chosen[:MAX_QUERIES], window, interval, got)
+    paces = await _paces(client, chosen[:MAX_QUERIES], window, got)
+    await _query(client, [_Query.of(c, paces) for c in chosen[:MAX_QUERIES]], window, got)
     return got
 
 
@@ -67,56 +78,55 @@ async def _discover(client: PrometheusClient, scope: Scope, window: Window, own:
     return scope, found
 
 
-async def _interval(client: PrometheusClient, first: Chosen, window: Window, got: Signals) -> float:
-    """The scrape interval, from how many samples one series had in five minutes."""
-    query = f"count_over_time({first.metric}{{{first.sel}}}[{LOOK_BACK}s])"
-    try:
-        found, size = await client.instant(query, window.end.timestamp())
-        got.reading.bytes_read += size
-        counts = [float(r["value"][1]) for r in found]
-    except (ToolFailure, KeyError, TypeError, ValueError, IndexError):
-        return DEFAULT_INTERVAL
-    return LOOK_BACK / max(counts) if counts and max(counts) >= 2 else DEFAULT_INTERVAL
+async def _paces(client: PrometheusClient, chosen: Sequence[Chosen], window: Window, got: Signals) -> dict[str, Pace]:
+    """The pace of each group of series that are scraped together, read from its metric with the fewest series."""
+    narrowest: dict[str, Chosen] = {}
+    for c in sorted(chosen, key=lambda c: (c.width, c.metric, c.sel)):
+        narrowest.setdefault(c.group, c)
+    groups = sorted(narrowest)[:MAX_GROUPS]
+    learnt = await asyncio.gather(*(learn(client, f"{narrowest[g].metric}{{{narrowest[g].sel}}}", window) for g in groups))
+    got.reading.bytes_read += sum(size for _, size in learnt)
+    return {group: pace for group, (pace, _) in zip(groups, learnt, strict=True)}
 
 
-async def _query(client: PrometheusClient, chosen: Sequence[Chosen], window: Window, interval: float, got: Signals) -> None:
+async def _query(client: PrometheusClient, queries: Sequence[_Query], window: Window, got: Signals) -> None:
     slots = asyncio.Semaphore(MAX_PARALLEL)
 
-    async def one(c: Chosen) -> Matrix | ToolFailure:
+    async def one(q: _Query) -> Matrix | ToolFailure:
         async with slots:
             try:
-                return await client.range(c.query, window, interval)
+                return await client.range(q.text, window, q.pace.interval, q.pace.age)
             except ToolFailure as failure:
                 return failure
 
-    answers = await asyncio.gather(*(one(c) for c in chosen))
+    answers = await asyncio.gather(*(one(q) for q in queries))
     failures = [a for a in answers if isinstance(a, ToolFailure)]
     if failures and len(failures) == len(answers):
         raise failures[0]
-    for c, matrix in zip(chosen, answers, strict=True):
-        got.reading.asked.append(c.query)
+    for q, matrix in zip(queries, answers, strict=True):
+        got.reading.asked.append(q.text)
         if isinstance(matrix, ToolFailure):
-            got.reading.notes.append(f"{c.name} could not be read: {matrix.detail}")
+            got.reading.notes.append(f"{q.signal.name} could not be read: {matrix.detail}")
         else:
-            _take(c, matrix, got)
+            _take(q, matrix, got)
 
 
-def _take(c: Chosen, matrix: Matrix, got: Signals) -> None:
+def _take(q: _Query, matrix: Matrix, got: Signals) -> None:
+    c = q.signal
     got.reading.bytes_read += matrix.bytes_read
     got.reading.truncated.append(f"{c.name}: {matrix.truncated}" if matrix.truncated else "")
     if len(matrix.series) > MAX_SERIES:
         got.reading.truncated.append(f"{c.name}: {len(matrix.series)} series, {MAX_SERIES} shown")
     for whole in matrix.series[:MAX_SERIES]:
-        series = _warm(whole, matrix)
+        series = _warm(whole, matrix, q.pace.rate_window) if "<w>" in c.query else whole
         if series.values:
             change = change_in(series)
             got.series.append(as_json(c.name, matrix.query, series, change, matrix.step))
-            got.lines.append(line(c.name, series, change))
+            got.lines.append(f"{line(c.name, series, change)} [{c.metric}]")
 
 
-def _warm(series: Series, matrix: Matrix) -> Series:
+def _warm(series: Series, matrix: Matrix, rate_window: int) -> Series:
     """Without the first points of a rate: there its window reaches back before the first sample, and what looks like a
     climb is only the window filling."""
-    found = RATE_WINDOW.search(matrix.query)
-    points = -(-int(found.group(1)) // matrix.step) if found else 0
+    points = -(-rate_window // matrix.step)
     return Series(series.metric, series.values[points:]) if len(series.values) >= 3 * points else series

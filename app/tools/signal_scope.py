@@ -36,12 +36,15 @@ class Scope:
 
 @dataclass(frozen=True)
 class Chosen:
-    """One query to make: `sel` is the text between the braces."""
+    """One query to make. `sel` is the text between the braces; `query` still holds `<w>` for the rate window; `group`
+    names what is scraped together; `width` is the number of series of `metric`."""
 
     name: str
     metric: str
     query: str
     sel: str
+    group: str = ""
+    width: int = 0
 
 
 @dataclass
@@ -114,7 +117,7 @@ def widen(scope: Scope, found: Found) -> Scope:
     return Scope(scope.namespace, scope.names, pods, tuple(sorted(nodes - {""})), scope.families)
 
 
-def choose(scope: Scope, found: Found, window: str, own: Sequence[OwnName] = OWN_NAMES) -> list[Chosen]:
+def choose(scope: Scope, found: Found, own: Sequence[OwnName] = OWN_NAMES) -> list[Chosen]:
     """The queries to make, in the order of the tables; one per signal name and metric."""
     options, chosen = wanted_labels(scope), []
     for signal in signals_of(scope):
@@ -122,17 +125,17 @@ def choose(scope: Scope, found: Found, window: str, own: Sequence[OwnName] = OWN
         if fit is not None:
             option, sets = fit
             sel = _selector(option, sets, scope)
-            text = signal.query.replace("<sel>", sel).replace("<by>", ", ".join(_by(option, sets))).replace("<w>", window)
+            text = signal.query.replace("<sel>", sel).replace("<by>", ", ".join(_by(option, sets)))
             code = next((c for c in CODE_LABELS if any(c in s for s in sets)), "")
             if "<code>" not in text or code:
-                chosen.append(Chosen(signal.name, signal.metrics[0], text.replace("<code>", code), sel))
+                chosen.append(Chosen(signal.name, signal.metrics[0], text.replace("<code>", code), sel, *_group(signal.metrics[0], sets)))
     known = {m for s in SIGNALS for m in s.metrics}
     for metric in sorted(set(found.by_metric) - known):
         for name in own_of(scope, own):
             fit = _fit(options, [found.by_metric[metric]], name.labels) if re.fullmatch(name.pattern, metric) else None
             if fit is not None:
                 sel = _selector(fit[0], fit[1], scope)
-                chosen.append(Chosen(name.name, metric, f"{metric}{{{sel}}}", sel))
+                chosen.append(Chosen(name.name, metric, f"{metric}{{{sel}}}", sel, *_group(metric, fit[1])))
                 break
     return chosen
 
@@ -148,6 +151,13 @@ def _fit(
         if matching and all(matching):
             return option, [s for sets in matching for s in sets]
     return None
+
+
+def _group(metric: str, sets: Sequence[dict[str, str]]) -> tuple[str, int]:
+    """(what scrapes these series: their jobs, or where none is named the exporter's prefix of the name; how many)."""
+    own = [s for s in sets if s.get("__name__") == metric]
+    jobs = sorted({s["job"] for s in own if s.get("job")})
+    return "|".join(jobs) or metric.split("_", 1)[0], len(own)
 
 
 def _selector(option: dict[str, tuple[str, ...]], sets: Sequence[dict[str, str]], scope: Scope) -> str:

@@ -11,6 +11,8 @@ from app.domain.tool import ToolContext, ToolResult, ToolStatus, Window
 from app.tools.catalogue import ToolsConfig, build_registry
 from app.tools.golden_signals import OwnName
 from app.tools.prometheus_client import PrometheusClient, PrometheusConfig, Series, step_for
+from app.tools.promql import first_selector
+from app.tools.scrape_pace import Pace, pace_of
 from app.tools.series_text import as_json, short
 from app.tools.signal_scope import Scope, discovery
 from tests.tools.servers import Asked, Handler, Reply, reply, serving
@@ -21,13 +23,16 @@ def success(data: Any) -> Reply:
 
 
 def prometheus(label_sets: list[dict[str, str]], values: dict[str, list[float]], alerts: list[dict[str, Any]] | None = None) -> Handler:
-    """Answers a range query by the first key of `values` that the query contains; 15 s apart, ending at the end asked."""
+    """Answers a range query by the first key of `values` that the query contains; 15 s apart, ending at the end asked.
+    Raw samples are 15 s apart, too."""
 
     def handle(asked: Asked) -> Reply:
         if asked.path.endswith("/series"):
             return success(label_sets)
         if asked.path.endswith("/query"):
-            return success({"resultType": "vector", "result": [{"metric": {}, "value": [0, "20"]}]})
+            at, seconds = float(asked.one("time")), float(asked.one("query").rsplit("[", 1)[1].removesuffix("s]"))
+            pairs = [[at - seconds + 15 * i + 0.001 * (i % 2), "1"] for i in range(1, int(seconds) // 15 + 1)]
+            return success({"resultType": "matrix", "result": [{"metric": {}, "values": pairs}]})
         if asked.path.endswith("/alerts"):
             return success({"alerts": alerts or []})
         if asked.path.endswith("/rules"):
@@ -75,7 +80,10 @@ async def test_metrics_are_discovered_first_and_only_those_that_exist_are_read(c
     assert not any("istio" in q or "stage" in q for q in queries)
     assert 'shop_latency_seconds{namespace="shop",service="cart"}' in queries
     line = got.line_with("memory_working_set")
-    assert line == 'memory_working_set{pod="cart-7d-a"} first=100 last=230 min=100 max=230 change at 09:55:15Z (before 100 after 230) step'
+    assert (
+        line
+        == 'memory_working_set{pod="cart-7d-a"} first=100 last=230 min=100 max=230 change at 09:55:15Z (before 100 after 230) step [container_memory_working_set_bytes]'
+    )
     series = next(s for s in got.data["series"] if s["name"] == "memory_working_set")
     assert series["change"]["resolution"] == 15.0
     assert got.window == context.window
@@ -83,7 +91,77 @@ async def test_metrics_are_discovered_first_and_only_those_that_exist_are_read(c
 
 async def test_the_rate_window_follows_the_scrape_interval(context: ToolContext) -> None:
     _, asked = await ask(context, prometheus(CART, VALUES), "get_metrics", namespace="shop", service="cart")
-    assert any("[60s]" in a.one("query") for a in asked)  # 20 samples in 300 s: one in 15 s
+    assert any("[60s]" in a.one("query") for a in asked)  # scraped every 15 s, give or take a millisecond
+
+
+def test_the_pace_is_that_of_the_scrapes_and_not_of_their_number() -> None:
+    def scraped(*times: float) -> list[Series]:
+        return [Series({}, [(t, "1") for t in times])]
+
+    assert pace_of(scraped(*range(0, 301, 15)), 301, 300) == Pace(15.0, None)
+    assert pace_of(scraped(*(245 + i + 0.002 * (i % 3) for i in range(56))), 300, 300) == Pace(1.0, 55.0)
+    assert pace_of(scraped(*(i * 7.5 for i in range(40))), 300, 300) == Pace(7.5, None)
+    assert pace_of(scraped(0, 15, 30, 45, 200, 215, 230), 300, 300) == Pace(15.0, None)  # a gap is no interval
+    assert pace_of(scraped(10, 130), 300, 300) is None
+    assert [Pace(i).rate_window for i in (0.5, 1, 7.5, 15, 60)] == [10, 10, 30, 60, 240]
+
+
+async def test_each_scrape_job_has_its_own_step_and_rate_window(context: ToolContext) -> None:
+    sets = [
+        {"__name__": "container_cpu_usage_seconds_total", "namespace": "shop", "pod": "cart-7d9f8b6c5d-x2k4p", "job": "kubelet"},
+        {"__name__": "http_requests_total", "namespace": "shop", "service": "cart", "job": "cart", "code": "200"},
+    ]
+    serve, age = prometheus(sets, {"": [1.0] * 40}), 50
+
+    def handle(asked: Asked) -> Reply:
+        if asked.path.endswith("/query") and "http_requests" in asked.one("query"):
+            at = float(asked.one("time"))
+            return success({"resultType": "matrix", "result": [{"metric": {}, "values": [[at - i, "1"] for i in range(age, -1, -1)]}]})
+        return serve(asked)
+
+    got, asked = await ask(context, handle, "get_metrics", namespace="shop", service="cart")
+    read = {(("cpu" if "cpu" in a.one("query") else "http"), a.one("step")): a.one("query") for a in asked if a.path.endswith("query_range")}
+    assert sorted(read) == [("cpu", "15"), ("http", "1")]
+    assert "[60s]" in read[("cpu", "15")]
+    assert "[10s]" in read[("http", "1")]
+    assert sum(1 for a in asked if a.path.endswith("/query")) == 2
+    assert "[http_requests_total]" in got.line_with("error_rate")
+
+
+async def test_what_is_scraped_seldom_is_looked_at_for_longer(context: ToolContext) -> None:
+    def handle(asked: Asked) -> Reply:
+        if asked.path.endswith("/query"):
+            at, wide = float(asked.one("time")), "[3600s]" in asked.one("query")
+            return success(
+                {"resultType": "matrix", "result": [{"metric": {}, "values": [[at - 240 * i, "1"] for i in range(14, -1, -1)]}] if wide else []}
+            )
+        return prometheus(CART, VALUES)(asked)
+
+    _, asked = await ask(context, handle, "query_prometheus", query='sum(rate(http_requests_total{job="cart"}[20m]))')
+    assert [a.one("query") for a in asked if a.path.endswith("/query")] == [f'http_requests_total{{job="cart"}}[{s}s]' for s in (300, 3600)]
+    assert asked[-1].one("step") == "240"
+
+
+async def test_a_pace_that_cannot_be_learnt_is_half_a_minute(context: ToolContext) -> None:
+    serve = prometheus(CART, VALUES)
+    got, asked = await ask(
+        context, lambda a: reply({}, 400) if a.path.endswith("/query") else serve(a), "query_prometheus", query="http_requests_total"
+    )
+    assert got.status is ToolStatus.OK
+    assert asked[-1].one("step") == "30"
+
+
+@pytest.mark.parametrize(
+    ("query", "selector"),
+    [
+        ('sum by (a) (rate(x_total{b="c",d=~"e.+"}[5m] offset 5m)) / y', 'x_total{b="c",d=~"e.+"}'),
+        ("up offset 1m", "up"),
+        ('{__name__=~"a|b",c="d offset }e"} @ 5', '{__name__=~"a|b",c="d offset }e"}'),
+        ('max_over_time(rate(a{b="x"}[1m])[1h:1m])', 'a{b="x"}'),
+    ],
+)
+def test_the_first_selector_of_a_query_stands_without_range_and_offset(query: str, selector: str) -> None:
+    assert first_selector(query) == selector
 
 
 async def test_nothing_known_about_a_target_is_no_data(context: ToolContext) -> None:
@@ -192,7 +270,14 @@ async def test_one_signal_that_fails_leaves_a_note(context: ToolContext) -> None
 
 
 def test_numbers_are_short_and_stable() -> None:
-    assert [short(v) for v in (0.0, 1.0, 134217728.0, 0.123456789, float("nan"), float("inf"))] == ["0", "1", "134217728", "0.123457", "nan", "inf"]
+    assert [short(v) for v in (0.0, 1.0, 134217728.0, 0.123456789, 1764000000.5, float("nan"))] == [
+        "0",
+        "1",
+        "134217728",
+        "0.123457",
+        "1764000000",
+        "nan",
+    ]
 
 
 def test_values_are_thinned_out_but_the_last_is_kept() -> None:
