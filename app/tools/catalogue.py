@@ -6,6 +6,7 @@ Adding a tool: one file like its siblings, one line here, one test.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from app.tools.check_config import CheckConfig
 from app.tools.check_events import CheckEvents
 from app.tools.check_http import CheckHttp, ProbeConfig
 from app.tools.check_ingresses import CheckIngresses
@@ -70,6 +71,7 @@ def build_registry(config: ToolsConfig) -> tuple[ToolRegistry, Sources]:
     registry.register(CheckServiceHealth(kubernetes, sources.prometheus))
     registry.register(CheckWorkloads(kubernetes))
     registry.register(CheckServices(kubernetes))
+    registry.register(CheckConfig(kubernetes))
     registry.register(CheckIngresses(kubernetes))
     registry.register(CheckNetworkPolicies(kubernetes, config.service_map))
     registry.register(CheckNodes(kubernetes))
