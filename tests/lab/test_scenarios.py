@@ -27,7 +27,7 @@ def ask(name: str, query: str) -> dict[str, float]:
     return {r["metric"].get("pod", r["metric"].get("service", "")): float(r["value"][1]) for r in rows}
 
 
-@pytest.mark.parametrize("build", STORIES, ids=NAMES)
+@pytest.mark.parametrize("build", STORIES, ids=[build.__module__.rsplit(".", 1)[-1] for build in STORIES])
 def test_the_files_are_what_the_story_says(build: Any, tmp_path: Path) -> None:
     scene: Scene = build()
     scene.write(tmp_path)
@@ -35,9 +35,11 @@ def test_the_files_are_what_the_story_says(build: Any, tmp_path: Path) -> None:
     assert made == {p.name: p.read_bytes() for p in (SCENARIOS / scene.name).iterdir()}
 
 
-def test_there_are_enough_stories_with_a_storm_and_a_healthy_world_among_them() -> None:
-    assert len(NAMES) >= 5
-    assert sum(read(name, "expected")["state"] == "healthy" for name in NAMES) >= 1
+def test_there_are_enough_stories_with_a_storm_and_healthy_worlds_among_them() -> None:
+    assert len(NAMES) == len(STORIES) >= 12
+    assert sum(read(name, "expected")["state"] == "healthy" for name in NAMES) >= 2
+    classes = [cause["class"] for name in NAMES for cause in read(name, "expected")["causes"]]
+    assert len(set(classes)) == len(classes)
     assert max(len(read(name, "alert")["alerts"]) for name in NAMES) >= 5
 
 

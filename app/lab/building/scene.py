@@ -155,8 +155,11 @@ class Scene:
         name = f"{app}-{revision.code}-{state.suffix}"
         number = len(self.objects["Pod"])
         address = f"10.42.{sum(map(ord, self.namespace)) % 250}.{10 + number}" if "waiting" not in (state.state or {}) or state.restarts else ""
-        host = self.nodes[state.node].address
-        body = {"spec": workload.pod_spec(revision.container, state.node), "status": workload.pod_status(revision.container, state, host, address)}
+        if state.unschedulable:
+            status = workload.unscheduled_status(state)
+        else:
+            status = workload.pod_status(revision.container, state, self.nodes[state.node].address, address)
+        body = {"spec": workload.pod_spec(revision.container, state.node), "status": status}
         labels = {"app": app, "pod-template-hash": revision.code}
         meta = {"generateName": f"{app}-{revision.code}-", "labels": labels, "born": state.started - timedelta(seconds=2)}
         return self.add(
@@ -169,7 +172,7 @@ class Scene:
         ports = [{"name": "http", "protocol": "TCP", "port": port, "targetPort": target}]
         spec = {"ports": ports, "selector": chosen, "clusterIP": f"10.96.7.{10 + len(self.objects['Service'])}", "type": "ClusterIP"}
         self.add("Service", "v1", app, self.namespace, {"spec": spec, "status": {"loadBalancer": {}}}, labels={"app": app})
-        pods = [p for p in self.objects["Pod"] if chosen.items() <= p["metadata"]["labels"].items()]
+        pods = [p for p in self.objects["Pod"] if chosen.items() <= p["metadata"]["labels"].items() and p["spec"].get("nodeName")]
         labels = {"kubernetes.io/service-name": app, "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}
         number = next((c["ports"][0]["containerPort"] for p in pods for c in p["spec"]["containers"]), target if isinstance(target, int) else port)
         body = {"addressType": "IPv4", "endpoints": [_endpoint(p) for p in pods], "ports": [{"name": "http", "protocol": "TCP", "port": number}]}

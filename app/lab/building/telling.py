@@ -1,6 +1,7 @@
 """What every workload of a story has besides its objects: events, and the series of cAdvisor, kube-state-metrics and its
 own HTTP metrics. Called by stories."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,6 +39,25 @@ def event(scene: Scene, about: str, reason: str, message: str, last: datetime, *
     }
     code = uid(name, reason, message)[:16].replace("-", "")
     scene.add("Event", "v1", f"{name}.{code}", where, body, born=first)
+
+
+def not_scheduled(scene: Scene, pod: str, message: str, at: datetime) -> None:
+    """The scheduler's event: no count, no first and last time, only `eventTime`."""
+    event(scene, f"Pod/{pod}", "FailedScheduling", message, at, type="Warning", component="default-scheduler")
+    found = scene.objects["Event"][-1]
+    found |= {"firstTimestamp": None, "lastTimestamp": None, "eventTime": at.isoformat(timespec="microseconds").replace("+00:00", "Z")}
+    found |= {"action": "Scheduling", "source": {}, "reportingInstance": "default-scheduler-control-a"}
+    found["metadata"] |= {"name": f"{pod}.{uid(pod, iso(at))[:16].replace('-', '')}", "uid": uid(pod, iso(at))}
+    del found["count"]
+
+
+def calm(scene: Scene, app: str, code: str, suffixes: Iterable[str], memory: float, text: str) -> None:
+    """Logs and series of pods that are well: `memory` in MiB, `text` a log line."""
+    for suffix in suffixes:
+        name = f"{app}-{code}-{suffix}"
+        scene.log(name, app, lines(scene.now - timedelta(minutes=8), timedelta(minutes=1), [text] * 8))
+        pod_series(scene, name, app, flat(memory * MIB, name), limit=512 * MIB)
+        state_series(scene, name, app, flat(0), flat(1))
 
 
 def pod_series(scene: Scene, pod: str, container: str, memory: Curve, cpu: Curve | None = None, limit: float = 0.0) -> None:

@@ -38,6 +38,7 @@ class Container:
     cpu_limit: str = ""
     ready_path: str = "/ready"
     live_path: str = "/healthz"
+    live_port: int | str = "http"
 
     def tagged(self, tag: str, **env: str) -> "Container":
         """The same container of another release."""
@@ -55,15 +56,15 @@ class Container:
             "ports": [{"name": "http", "containerPort": self.port, "protocol": "TCP"}],
             "env": [{"name": name, "value": value} for name, value in self.env.items()],
             "resources": self.resources,
-            "livenessProbe": self._probe(self.live_path, 10),
+            "livenessProbe": self._probe(self.live_path, 10, self.live_port),
             "readinessProbe": self._probe(self.ready_path, 5),
             "terminationMessagePath": "/dev/termination-log",
             "terminationMessagePolicy": "File",
             "imagePullPolicy": "IfNotPresent",
         }
 
-    def _probe(self, path: str, delay: int) -> Object:
-        get = {"path": path, "port": "http", "scheme": "HTTP"}
+    def _probe(self, path: str, delay: int, port: int | str = "http") -> Object:
+        get = {"path": path, "port": port, "scheme": "HTTP"}
         return {"httpGet": get, "initialDelaySeconds": delay, "timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
 
 
@@ -80,7 +81,8 @@ class Revision:
 
 @dataclass(frozen=True)
 class PodState:
-    """How one pod is. `state` and `last` as in containerStatuses; None means running since `started`."""
+    """How one pod is. `state` and `last` as in containerStatuses; None means running since `started`. A pod with
+    `unschedulable` (the scheduler's words) waits for a node; its `node` is ""."""
 
     suffix: str
     node: str
@@ -91,6 +93,7 @@ class PodState:
     last: Object | None = None
     unready_since: datetime | None = None
     phase: str = "Running"
+    unschedulable: str = ""
 
 
 def terminated(code: int, reason: str, started: datetime, finished: datetime) -> Object:
@@ -147,6 +150,13 @@ def pod_status(container: Container, state: PodState, host: str, address: str) -
         "containerStatuses": [_container_status(container, state)],
         "qosClass": "Burstable",
     }
+
+
+def unscheduled_status(state: PodState) -> Object:
+    """A pod that the scheduler found no node for: one condition, no addresses, no containers."""
+    why = {"reason": "Unschedulable", "message": state.unschedulable}
+    condition = {"type": "PodScheduled", "status": "False", "lastProbeTime": None, "lastTransitionTime": iso(state.started), **why}
+    return {"phase": "Pending", "conditions": [condition], "qosClass": "Burstable"}
 
 
 def _container_status(container: Container, state: PodState) -> Object:
