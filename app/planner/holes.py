@@ -1,14 +1,19 @@
 """A resolved target -> what fills the holes of a playbook's steps; called by `rules`.
 
-Names come from the target alone, never from free text (design section 6, scope).
+Names come from the target alone, never from free text (design section 6, scope). Labels of the alert fill places inside
+PromQL strings only, and only in the form that the hole demands.
 """
+
+import re
 
 from app.domain.case import CaseFile
 from app.domain.frozen import JsonObject
 from app.domain.target import ObjectRef, Target
-from app.planner.playbook import HOLE, Template
+from app.planner.playbook import HOLE, LABEL_HOLES, Template
 
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob"})
+# Optional matchers stand behind others, so the comma before goes with them.
+MATCHER = re.compile(r',\w+="\{([a-z_]+)\?\}"')
 CLUSTER_SCOPED = frozenset({"Node", "PersistentVolume", "APIService"})
 
 
@@ -29,6 +34,9 @@ def holes_of(case: CaseFile, default_namespace: str) -> dict[str, str]:
     }
     if ref.kind == "Target":
         found["scrape_job"], _, found["scrape_instance"] = ref.name.partition("/")
+    for hole, (label, form) in LABEL_HOLES.items():
+        value = case.alert.labels.get(label, "")
+        found[hole] = value if re.fullmatch(form, value) else ""
     return {name: value for name, value in found.items() if value}
 
 
@@ -48,18 +56,24 @@ def _service_name(target: Target) -> str:
 
 def fill(template: Template, holes: dict[str, str]) -> tuple[JsonObject, str]:
     """-> (arguments, "") or ({}, the hole that nothing fills). An argument all of whose holes are optional is left out
-    when one of them is empty."""
+    when one of them is empty; of a query, only the matcher."""
     args: JsonObject = {}
     for name, value in template.args.items():
         if not isinstance(value, str):
             args[name] = value
             continue
-        empty = [(hole, mark) for hole, mark in HOLE.findall(value) if hole not in holes]
+        text = _widened(value, holes) if name == "query" else value
+        empty = [(hole, mark) for hole, mark in HOLE.findall(text) if hole not in holes]
         if any(not mark for _, mark in empty):
             return {}, next(hole for hole, mark in empty if not mark)
         if not empty:
-            args[name] = HOLE.sub(lambda m, arg=name: _quoted(holes[m.group(1)], arg), value)  # type: ignore[misc]
+            args[name] = HOLE.sub(lambda m, arg=name: _quoted(holes[m.group(1)], arg), text)  # type: ignore[misc]
     return args, ""
+
+
+def _widened(query: str, holes: dict[str, str]) -> str:
+    """Without the matchers `label="{hole?}"` that nothing fills."""
+    return MATCHER.sub(lambda m: m.group(0) if m.group(1) in holes else "", query)
 
 
 def _quoted(text: str, argument: str) -> str:

@@ -1,61 +1,82 @@
-"""Case file -> plan, by playbooks alone: no model, no clock, no I/O; the same case gives the same bytes.
+"""Case file -> plan, by playbooks alone: no model, no clock; the same case gives the same bytes.
+
+An alert's own playbook goes before that of its family, which goes before the general method.
 
 Called by `fallback` for every investigation, whether a model speaks or not.
 """
 
 from app.domain.case import CaseFile
+from app.domain.frozen import JsonObject
 from app.domain.memory import Recalled
 from app.domain.plan import DecidedBy, Plan, Step
 from app.domain.target import Target
+from app.planner.alert_playbooks import AlertPlaybooks
 from app.planner.holes import fill, holes_of
 from app.planner.plain import plain
-from app.planner.playbook import Playbook
+from app.planner.playbook import Method, Playbook
 from app.planner.words import words_of
 
 # From here on a past case is worth a mention in the plan (relevance = 1 - distance/2, EMEM-05).
 HIGH_RELEVANCE = 0.8
 
 
+# A playbook of its own that can make fewer steps knows too little of the target; the family's then does better.
+FEWEST = 2
+
+
 class RulesPlanner:
-    def __init__(self, playbooks: tuple[Playbook, ...], default_namespace: str = "default") -> None:
+    """`own` are the playbooks of single alerts, those of the package when absent."""
+
+    def __init__(self, playbooks: tuple[Playbook, ...], default_namespace: str = "default", own: AlertPlaybooks | None = None) -> None:
         self._playbooks = playbooks
         self._default_namespace = default_namespace
+        self._own = own or AlertPlaybooks()
 
     def choose(self, case: CaseFile) -> Playbook:
-        """The first playbook that applies, by the words of the alert's name and type and by the target's kind."""
+        """The first family that applies, by the words of the alert's name and type and by the target's kind."""
         words = words_of(case.alert.name, case.alert.type)
         return next(b for b in self._playbooks if b.applies(words, case.target.ref.kind))
 
     def plan(self, case: CaseFile, recalled: Recalled) -> Plan:
-        book = self.choose(case)
-        steps, left_out = self._steps(book, case)
+        book, steps, left_out = self._made(case)
         parts = [f"{plain(case.alert.name, 60)} on {_spoken(case.target)}: {book.reasoning}", *_past(recalled), *left_out]
         return Plan(reasoning="; ".join(parts) + ".", steps=steps, decided_by=DecidedBy.RULES, playbook=book.id)
 
-    def _steps(self, book: Playbook, case: CaseFile) -> tuple[tuple[Step, ...], list[str]]:
-        """-> (steps that can be made, why the others were left out)."""
+    def _made(self, case: CaseFile) -> tuple[Method, tuple[Step, ...], list[str]]:
         holes = holes_of(case, self._default_namespace)
-        steps: list[Step] = []
-        ids: dict[str, str] = {}
-        missing: dict[str, list[str]] = {}
-        for template in book.steps:
-            args, hole = fill(template, holes)
-            if hole:
-                missing.setdefault(hole, []).append(template.tool)
-                continue
-            if any(s.tool == template.tool and s.args == args for s in steps):
-                continue
-            step = Step(
-                id=f"s{len(steps) + 1}",
-                tool=template.tool,
-                reason=template.reason,
-                args=args,
-                depends_on=tuple(ids[a] for a in template.after if a in ids),
-                optional=template.optional,
-            )
-            steps.append(step)
-            ids[template.id or template.tool] = step.id
-        return tuple(steps), [f"left out {', '.join(tools)}, for the target names no {hole.replace('_', ' ')}" for hole, tools in missing.items()]
+        own = self._own.of(case.alert.name)
+        if own is not None:
+            steps, left_out = _steps(own, holes)
+            if len(steps) >= min(FEWEST, len(own.steps)):
+                return own, steps, left_out
+        book = self.choose(case)
+        return book, *_steps(book, holes)
+
+
+def _steps(book: Method, holes: dict[str, str]) -> tuple[tuple[Step, ...], list[str]]:
+    """-> (steps that can be made, why the others were left out)."""
+    steps: list[Step] = []
+    ids: dict[str, str] = {}
+    missing: dict[str, list[str]] = {}
+    for template in book.steps:
+        args, hole = fill(template, holes)
+        hole = hole or next(iter(sorted(template.sources - ids.keys())), "")
+        if hole:
+            missing.setdefault(hole, []).append(template.tool)
+            continue
+        args = {name: _renamed(value, ids) for name, value in args.items()}
+        twin = next((s for s in steps if s.tool == template.tool and s.args == args), None)
+        if twin is None:
+            waits = tuple(ids[a] for a in template.after if a in ids)
+            number = f"s{len(steps) + 1}"
+            steps.append(Step(id=number, tool=template.tool, reason=template.reason, args=args, depends_on=waits, optional=template.optional))
+        ids[template.id or template.tool] = twin.id if twin else steps[-1].id
+    return tuple(steps), [f"left out {', '.join(tools)}, for the target names no {hole.replace('_', ' ')}" for hole, tools in missing.items()]
+
+
+def _renamed(value: JsonObject, ids: dict[str, str]) -> JsonObject:
+    """An argument that an earlier step fills names it by its id in the plan."""
+    return {**value, "from": ids[value["from"]]} if isinstance(value, dict) else value
 
 
 def _spoken(target: Target) -> str:

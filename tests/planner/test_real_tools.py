@@ -22,7 +22,9 @@ RULES = RulesPlanner(load_playbooks())
 
 @pytest.mark.parametrize(("name", "labels", "family"), FAMILIES)
 def test_every_step_of_the_rules_is_taken_by_the_tools_own_argument_model(name: str, labels: dict[str, str], family: str) -> None:
-    steps = RULES.plan(a_case(an_alert(name, **labels)), Recalled()).steps
+    made = RULES.plan(a_case(an_alert(name, **labels)), Recalled()).steps
+    # what an earlier step fills has a name by then
+    steps = [s.model_copy(update={"args": {k: "x" if isinstance(v, dict) else v for k, v in s.args.items()}}) for s in made]
     check = PlanCheck(REGISTRY.specs())
     for step in steps:
         tool = REGISTRY.get(step.tool)
