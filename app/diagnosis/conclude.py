@@ -28,6 +28,8 @@ def conclude(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, .
     return _open(world, found, ranked, troubles)
 
 
+# Facts about two others that are on the timeline themselves.
+COMPARED = ("starts_with_release", "trouble_before_release", "only_new_pods", "old_pods_too")
 TROUBLE = {
     "pod_pending",
     "pod_not_ready",
@@ -120,7 +122,7 @@ def _evidence(world: World, candidates: tuple[Candidate, ...]) -> tuple[tuple[Ev
                 claim=cut(signal.claim, 300),
                 source=result.tool,
                 call_id=signal.call_id,
-                query=result.invocation,
+                query=str(signal.facts.get("query") or result.invocation),
                 window=result.window,
                 quote=signal.quote,
                 provenance=signal.provenance,
@@ -134,7 +136,7 @@ def timeline(world: World, found: tuple[Signal, ...], named: tuple[Candidate, ..
     """What happened when, as far as the leaders' signals and the alerts carry a time."""
     moments = [Moment(at=a.starts_at, what=f"Alert {a.name} began") for a in world.case.alerts]
     about = {str(c.object) for c in named}
-    signals = [s for c in named for s in (*c.signals, *c.explains)]
+    signals = [s for c in named for s in (*c.signals, *c.explains) if s.kind not in COMPARED]
     signals += [s for s in found if s.kind in ("released_before_onset", "scaled_down_recently") and str(s.object) in about]
     moments += [Moment(at=s.at, what=cut(s.claim, 160), call_id=s.call_id) for s in signals if s.at is not None]
     unique = {(m.at, m.what): m for m in moments}

@@ -6,6 +6,7 @@ from string import Formatter
 from app.diagnosis.causes import CAUSES
 from app.diagnosis.ranking import Candidate
 from app.diagnosis.world import World
+from app.domain.case import Signal
 from app.domain.frozen import iso
 from app.domain.target import ObjectRef
 
@@ -56,9 +57,14 @@ def line(candidate: Candidate) -> str:
 
 def why(candidate: Candidate) -> str:
     """The reason of the confidence, in words."""
-    parts = [candidate.decisive.claim]
-    supporting = {s.kind: s for s in candidate.signals if s.kind in candidate.rule.supports}
-    parts += [s.claim for s in list(supporting.values())[:2]]
+    supporting: dict[str, Signal] = {}
+    for s in candidate.signals:
+        if s.kind in candidate.rule.supports:
+            supporting.setdefault(s.kind, s)
+    weights = candidate.rule.supports
+    strongest = sorted(supporting.values(), key=lambda s: -weights[s.kind])[:2]
+    release = [s for s in candidate.signals if s.kind == "released_before_onset"][:1]
+    parts = list(dict.fromkeys(s.claim for s in (candidate.decisive, *strongest, *release)))
     if candidate.explains:
         parts.append(f"it explains {len(candidate.explains)} of the symptoms seen")
     parts += [f"against it: {s.claim}" for s in candidate.against[:1]]
@@ -73,6 +79,7 @@ def impact(world: World, candidate: Candidate) -> str:
     short_of = [s for s in candidate.explains if s.kind == "workload_short"]
     without = sorted({str(s.facts.get("service")) for s in candidate.explains if s.kind.startswith("service_without") and s.facts.get("service")})
     parts = [cut(s.claim, 120) for s in short_of[:3]]
+    parts += list({s.kind: cut(s.claim, 120) for s in candidate.explains if s.kind in ("errors_rose", "latency_rose")}.values())
     if without:
         parts.append("no ready endpoint: " + ", ".join(without[:5]))
     callers = world.callers_of(candidate.object.name)[:5]

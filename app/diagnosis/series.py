@@ -12,12 +12,21 @@ from app.diagnosis.reading import Reading
 @dataclass(frozen=True, slots=True)
 class Series:
     """`name` is the golden-signal name or the metric name; `values` (unix seconds, number), NaN left out; `change` is
-    what the tool measured, as it says it."""
+    what the tool measured, as it says it; `trend` its word for a series that moves alike all the time. `query` is the
+    PromQL of this series, `of` the metric it is made from."""
 
     name: str
     labels: dict[str, str]
     values: tuple[tuple[float, float], ...]
     change: object = None
+    trend: str = ""
+    query: str = ""
+    of: str = ""
+
+    @property
+    def shape(self) -> str:
+        """`step`, `ramp` or `spike` as the tool calls the change, "" if it saw none."""
+        return str(self.change.get("kind") or "") if isinstance(self.change, dict) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,9 @@ def series_of(reading: Reading) -> list[Series]:
         labels = {str(k): str(v) for k, v in (row.get("metric") or {}).items()}
         name = str(row.get("name") or labels.get("__name__") or "")
         pairs = [(float(t), float(v)) for t, v in row.get("values") or []]
-        found.append(Series(name, labels, tuple(p for p in pairs if math.isfinite(p[1])), row.get("change")))
+        finite = tuple(p for p in pairs if math.isfinite(p[1]))
+        told = {key: str(row.get(key) or "") for key in ("trend", "query", "of")}
+        found.append(Series(name, labels, finite, row.get("change"), **told))
     return found
 
 

@@ -27,7 +27,9 @@ def as_json(name: str, query: str, series: Series, change: Change | None, step: 
     stride = max(1, -(-len(series.values) // MAX_VALUES))
     kept = series.values[::-1][::stride][::-1]
     found: JsonObject = {"name": name, "query": query, "metric": series.metric, "values": [[t, v] for t, v in kept], "step": step * stride}
-    if change is not None:
+    if change is None:
+        found |= {"trend": trend} if (trend := trend_of(points(series))) else {}
+    else:
         found["change"] = {"at": change.at, "before": change.before, "after": change.after, "kind": change.kind, "resolution": change.resolution}
     return found
 

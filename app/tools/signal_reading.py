@@ -121,7 +121,7 @@ def _take(q: _Query, matrix: Matrix, got: Signals) -> None:
         series = _warm(whole, matrix, q.pace.rate_window) if "<w>" in c.query else whole
         if series.values:
             change = change_in(series)
-            got.series.append(as_json(c.name, matrix.query, series, change, matrix.step))
+            got.series.append(as_json(c.name, matrix.query, series, change, matrix.step) | {"of": c.metric})
             got.lines.append(f"{line(c.name, series, change)} [{c.metric}]")
 
 

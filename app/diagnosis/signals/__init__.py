@@ -14,6 +14,7 @@ from app.diagnosis.signals import (
     quotas,
     scheduling,
     services,
+    since_release,
     storage,
     workloads,
 )
@@ -21,6 +22,7 @@ from app.diagnosis.world import World
 from app.domain.case import Signal
 
 FAMILIES = (containers, images, scheduling, probes, admission, workloads, services, addresses, nodes, storage, quotas, deploys, logs, metrics)
+JOINS = (joins, since_release)
 
 
 def find(world: World) -> tuple[Signal, ...]:
@@ -30,6 +32,7 @@ def find(world: World) -> tuple[Signal, ...]:
         for signal in family.find(world):
             if signal is not None:
                 found.setdefault((signal.kind, str(signal.object), signal.quote), signal)
-    for signal in joins.join(world, tuple(found.values())):
-        found.setdefault((signal.kind, str(signal.object), signal.quote), signal)
+    for family in JOINS:
+        for signal in family.join(world, tuple(found.values())):
+            found.setdefault((signal.kind, str(signal.object), signal.quote), signal)
     return tuple(found.values())

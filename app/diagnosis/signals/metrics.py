@@ -10,6 +10,7 @@ from app.diagnosis.kube import container_spec, quantity
 from app.diagnosis.reading import Reading, Seen, dig
 from app.diagnosis.series import Series, Step, ramps_to, step, when
 from app.diagnosis.world import Cite, Found, World, cite, signal
+from app.domain.case import Signal
 from app.domain.frozen import JsonObject, iso
 from app.domain.target import ObjectRef
 
@@ -19,6 +20,9 @@ SLOW_SECONDS = 0.001  # a latency that rises by less than this is noise of the c
 THROTTLED_SECONDS = 0.15  # seconds of waiting for cpu in each second: a sixth of a core is missing
 THROTTLED_SHARE = 0.25  # share of scheduling periods that were cut short
 WATCHED = ("latency", "error_rate", "success_ratio", "request_rate", "cpu_usage")
+MEMORY = ("memory_working_set", "process_memory", "heap_used")
+GROWTH = 1.3  # memory that grew by less than this, or by less than these bytes, is a cache that fills
+GROWTH_BYTES = 16 * 2**20
 BURST = 2.5
 BUSY_CORES = 0.1
 
@@ -67,12 +71,14 @@ def _shape(world: World, reading: Reading, one: Series) -> Found:
         return
     if one.name == "memory_working_set":
         yield from _memory(world, reading, one, where)
+    if one.name in MEMORY:
+        yield _growth(reading, one, where)
     kind, seen = _short_of_cpu(one) or ("", None)
     if not kind and one.name.startswith(WATCHED) and (change := _change(one)) is not None:
         kind, seen = _leap(one.name, change), change
     if kind and seen is not None:
-        facts: JsonObject = {"before": round(seen.before, 4), "after": round(seen.after, 4), "series": one.name, "at": iso(seen.at)}
-        claim = f"{one.name} of {where.name} went from {facts['before']} to {facts['after']}"
+        facts = {"before": round(seen.before, 4), "after": round(seen.after, 4), "series": one.name, "at": iso(seen.at), **_source(one)}
+        claim = f"{one.name} of {where.name} went from {_told(one.name, seen.before)} to {_told(one.name, seen.after)}"
         yield signal(kind, where, claim, _line(reading, one), seen.at, facts)
 
 
@@ -110,7 +116,41 @@ def _memory(world: World, reading: Reading, one: Series, where: ObjectRef) -> Fo
     limit = _limit(world.get("Pod", where.namespace, pod), one.labels.get("container", ""))
     if limit and ramps_to(one, limit):
         claim = f"Memory of {pod} climbs towards its limit of {int(limit)} bytes"
-        yield signal("memory_climbs", where, claim, _line(reading, one), when(one.values[0][0]), {"limit": int(limit), "pod": pod})
+        yield signal("memory_climbs", where, claim, _line(reading, one), when(one.values[0][0]), {"limit": int(limit), **_source(one)})
+
+
+def _growth(reading: Reading, one: Series, where: ObjectRef) -> Signal | None:
+    """Memory that grows and does not come back, with when it began: where the tool saw it bend, or where the series
+    itself begins; unknown for one that grew all through the window."""
+    first, last, at = one.values[0], one.values[-1], None
+    if one.shape == "ramp" and (bend := _change(one)) is not None:
+        at, before = bend.at, bend.before
+    elif one.trend == "rising":
+        window = reading.result.window
+        born = window is not None and when(first[0]) > window.start + (window.end - window.start) / 20
+        at, before = when(first[0]) if born else None, first[1]
+    else:
+        return None
+    kept = last[1] >= 0.8 * max(v for _, v in one.values)
+    if not kept or last[1] < GROWTH * before or last[1] - before < GROWTH_BYTES:
+        return None
+    claim = f"{one.name} of {where.name} grows from {_told(one.name, before)} to {_told(one.name, last[1])} and does not come back"
+    return signal("memory_grows", where, claim, _line(reading, one), at, {"grown_from": before, "grown_to": last[1], **_source(one)})
+
+
+def _source(one: Series) -> JsonObject:
+    """The exact query of a series, and its pod if it is of one: facts that a citation needs."""
+    pod = {"pod": one.labels["pod"]} if one.labels.get("pod") else {}
+    return {**pod, **({"query": one.query} if one.query else {})}
+
+
+def _told(name: str, value: float) -> str:
+    """A value in the unit that people use for the signal."""
+    if name in MEMORY:
+        return f"{value / 2**20:.0f} MiB"
+    if name in ("error_rate", "success_ratio"):
+        return f"{100 * value:.3g} %"
+    return f"{value:.4g}" + (" s" if name.startswith("latency") else " a second" if name == "request_rate" else "")
 
 
 def _limit(pod: Seen | None, container: str) -> float | None:
@@ -132,4 +172,5 @@ def _target(reading: Reading, one: Series) -> Found:
 def _line(reading: Reading, one: Series) -> Cite:
     """The line of a series: its name, and the labels that tell it from its siblings."""
     telling = [f'"{one.labels[k]}"' for k in ("pod", "container", "service", "instance", "node", "quantile") if one.labels.get(k)]
-    return cite(reading, (one.name, *telling), (one.name, *telling[:1]), (one.name,))
+    metric = [f"[{one.of}]"] if one.of else []
+    return cite(reading, (one.name, *telling, *metric), (one.name, *telling), (one.name, *telling[:1]), (one.name,))
