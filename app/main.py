@@ -28,6 +28,7 @@ from app.controller.ports import HealthCheck, LlmStatus
 from app.diagnosis.causes import CAUSES
 from app.diagnosis.diagnosis import RulesDiagnosis
 from app.diagnosis.recommend import recommend
+from app.domain.errors import CannotStart
 from app.domain.frozen import Clock, NewId
 from app.domain.limits import SessionLimits
 from app.domain.ports import WorkingMemory
@@ -46,7 +47,7 @@ from app.notify.notices import Notices
 from app.notify.outbox import Drain
 from app.notify.ports import Channel
 from app.notify.webhook import WebhookChannel, WebhookTarget
-from app.planner.config import ModelConfig, Price
+from app.planner.config import PRICES, ModelConfig, Price
 from app.planner.fallback import FallbackPlanner, ModelAccess
 from app.planner.playbook import load_playbooks
 from app.planner.questions import Questions
@@ -58,7 +59,7 @@ from app.runtime.service import Service
 from app.runtime.upkeep import Keep, Upkeep
 from app.runtime.workflows import Runner
 from app.safety.executor import SafeExecutor, SafetyParts
-from app.settings import Settings
+from app.settings import Settings, variable
 from app.store.coverage import Rules
 from app.store.ledger import Ledger
 from app.store.stores import Stores
@@ -68,6 +69,7 @@ from app.tools.check_http import ProbeConfig
 from app.tools.kubernetes_client import KubernetesConfig
 from app.tools.prometheus_client import PrometheusConfig
 from app.tools.registry import ToolRegistry
+from app.tools.search_runbooks import RunbookConfig
 
 log = structlog.get_logger()
 VERSION = importlib.metadata.version("sre-agent")
@@ -105,22 +107,34 @@ def tools(settings: Settings) -> tuple[ToolRegistry, Sources]:
     if settings.prometheus_url:
         prometheus = PrometheusConfig(url=settings.prometheus_url)
     probe = ProbeConfig(settings.probe_targets, settings.http_proxy_url) if settings.probe_targets or settings.http_proxy_url else None
-    return build_registry(ToolsConfig(kubernetes=kubernetes, prometheus=prometheus, probe=probe))
+    runbooks = RunbookConfig(settings.runbooks_dir, settings.runbook_urls) if settings.runbooks_dir else None
+    callees = read_service_map(settings.service_map)
+    return build_registry(ToolsConfig(kubernetes=kubernetes, prometheus=prometheus, probe=probe, runbooks=runbooks, service_map=callees))
 
 
 def model_access(settings: Settings) -> ModelAccess | None:
     """None without a key: then rules plan and conclude, and nothing of the model's client is imported."""
     if not settings.anthropic_api_key.get_secret_value():
         return None
-    price = Price(prompt=settings.model_input_price, completion=settings.model_output_price)
     config = ModelConfig(
         api_key=SecretStr(settings.anthropic_api_key.get_secret_value()),
         model=settings.model,
         base_url=settings.anthropic_base_url,
-        prices={settings.model: price},
+        prices={settings.model: price_of(settings)},
         timeout=settings.llm_timeout,
     )
     return ModelAccess(config)
+
+
+def price_of(settings: Settings) -> Price:
+    """What the settings say, else the list price. Raises CannotStart: without a price no limit in dollars could be kept."""
+    prompt, completion = settings.model_input_price, settings.model_output_price
+    if prompt is not None and completion is not None:
+        return Price(prompt=prompt, completion=completion)
+    if prompt is None and completion is None and settings.model in PRICES:
+        return PRICES[settings.model]
+    both = f"{variable('model_input_price')} and {variable('model_output_price')}"
+    raise CannotStart(f"{variable('model')}={settings.model} has no price: set {both}, or no limit in dollars can be kept")
 
 
 def planner(settings: Settings, specs: tuple[ToolSpec, ...]) -> FallbackPlanner:

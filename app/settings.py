@@ -5,12 +5,17 @@ Environment variables have the prefix `SRE_AGENT_`; a few names that the field a
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "SRE_AGENT_"
+
+
+# A pod in the namespace of a Service called sre-agent gets SRE_AGENT_PORT=tcp://... from Kubernetes.
+_SERVICE_LINK = "tcp://"
 
 
 def either(name: str, plain: str, default: Any, description: str, **more: Any) -> Any:
@@ -44,8 +49,8 @@ class Settings(BaseSettings):
     anthropic_api_key: SecretStr = either("ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY", SecretStr(""), "Key of the Anthropic API; empty: rules only.")
     anthropic_base_url: str = Field("", description="Base URL of the Anthropic API or of a compatible gateway; empty: the vendor's.")
     model: str = Field("claude-sonnet-4-6", description="Model id used for planning and concluding.")
-    model_input_price: float = Field(3.0, ge=0, description="US dollars per million prompt tokens of that model.")
-    model_output_price: float = Field(15.0, ge=0, description="US dollars per million completion tokens of that model.")
+    model_input_price: float | None = Field(None, ge=0, description="US dollars per million prompt tokens; empty: the known price of that model.")
+    model_output_price: float | None = Field(None, ge=0, description="US dollars per million completion tokens; set both prices or none.")
     llm_timeout: float = either("LLM_TIMEOUT", "LLM_TIMEOUT", 30.0, "Seconds one model call may take.", gt=0)
 
     # sources
@@ -57,6 +62,10 @@ class Settings(BaseSettings):
     http_proxy_url: str = Field("", description="HTTP CONNECT proxy the probe goes through; empty: straight.")
     probe_targets: Annotated[tuple[str, ...], NoDecode] = Field((), description="host:port pairs the probe may always ask, separated by commas.")
     service_map: Path | None = Field(None, description='JSON file of who calls whom: {"edges": [{"caller": ..., "callee": ...}]}.')
+    runbooks_dir: Path | None = Field(None, description="Folder of runbooks in Markdown, searched through by search_runbooks.")
+    runbook_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Addresses under which that folder is published, separated by commas; an alert's runbook_url below one names its file."
+    )
     default_namespace: str = Field("default", description="Namespace of alerts that name none.")
 
     # limits
@@ -74,10 +83,19 @@ class Settings(BaseSettings):
     notify_webhook_url: str = Field("", description="Receives every finished report as signed JSON; empty: log only.")
     notify_webhook_secret: SecretStr = Field(SecretStr(""), description="Key of the HMAC-SHA256 signature of that webhook.")
 
-    @field_validator("probe_targets", mode="before")
+    @field_validator("probe_targets", "runbook_urls", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _has_port(url: str, default: bool) -> bool:
+    """Whether `url` is http(s) with a host and a port, the scheme's own counting if `default`."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and bool(parts.port or (default and parts.port is None))
+    except ValueError:
+        return False
 
 
 def variable(name: str) -> str:

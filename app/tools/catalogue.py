@@ -28,6 +28,7 @@ from app.tools.kubernetes_client import KubernetesClient, KubernetesConfig
 from app.tools.prometheus_client import PrometheusClient, PrometheusConfig
 from app.tools.query_prometheus import QueryPrometheus
 from app.tools.registry import ToolRegistry
+from app.tools.search_runbooks import RunbookConfig, SearchRunbooks
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class ToolsConfig:
     prometheus: PrometheusConfig | None = None
     probe: ProbeConfig | None = None
     own_names: Sequence[OwnName] = OWN_NAMES
+    runbooks: RunbookConfig | None = None
     service_map: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
@@ -80,11 +82,12 @@ def build_registry(config: ToolsConfig) -> tuple[ToolRegistry, Sources]:
     registry.register(QueryPrometheus(prometheus))
     registry.register(GetAlerts(prometheus))
     registry.register(CheckHttp(config.probe or ProbeConfig(), sources.kubernetes))
+    registry.register(SearchRunbooks(config.runbooks))
     return registry, sources
 
 
 def _sources(config: ToolsConfig) -> Sources:
     kubernetes = KubernetesClient(config.kubernetes) if config.kubernetes else None
     prometheus = PrometheusClient(config.prometheus) if config.prometheus else None
-    configured = (("kubernetes", kubernetes), ("prometheus", prometheus), ("http", config.probe))
+    configured = (("kubernetes", kubernetes), ("prometheus", prometheus), ("http", config.probe), ("runbooks", config.runbooks))
     return Sources(kubernetes, prometheus, frozenset(name for name, source in configured if source is not None))
