@@ -23,7 +23,7 @@ _WORST = ("fault", "inconclusive", "healthy")
 class EvaluatedInvestigation:
     """One investigation that a webhook became. `report` is the JSON of a `Report`, None if there is none; `returned` the
     texts of the tool results, as quotes are taken from them; `own_ms` processor time of resolver, planner, diagnosis and
-    report; `error` what went wrong, "" if nothing."""
+    report; `elapsed_ms` wall time from the service's start to this report, 0 if unknown; `error` what went wrong, "" if nothing."""
 
     report: JsonObject | None
     returned: tuple[str, ...] = ()
@@ -89,7 +89,11 @@ async def _guarded(name: str, folder: Path, run_one: RunOne, limit_s: float) -> 
         await asyncio.wait({task})
         return line_of(name, [_broken(f"not done after {limit_s:g} s")], elapsed)
     error = task.exception()
-    return line_of(name, [_broken(f"{type(error).__name__}: {error}")] if error else task.result(), elapsed)
+    if error:
+        return line_of(name, [_broken(f"{type(error).__name__}: {error}")], elapsed)
+    found = task.result()
+    told = [i.elapsed_ms for i in found]  # until the last report: how long the service takes to stop is not the agent's time
+    return line_of(name, found, max(told) if told and all(told) else elapsed)
 
 
 def _broken(error: str) -> EvaluatedInvestigation:

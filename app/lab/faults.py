@@ -1,13 +1,19 @@
-"""Trouble on request: makes chosen routes of a lab server misbehave. Used by tests of tools, breakers and budgets."""
+"""Trouble on request: makes chosen routes of a lab server misbehave. Used by tests of tools, breakers and budgets.
+
+A running lab takes faults at `/-/lab/faults` of each server: POST `{"kind": "hang", "path": "/log$"}` (also `seconds`,
+`times`), DELETE takes all away; both answer with the faults that are now set, as GET does.
+"""
 
 import asyncio
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 TRANSPORT = "lab.transport"
+CONTROL = "/-/lab/faults"
 
 
 class FaultKind(StrEnum):
@@ -45,6 +51,9 @@ class Faults:
     def clear(self) -> None:
         self._left.clear()
 
+    def as_json(self) -> bytes:
+        return json.dumps([asdict(fault) | {"times": left} for fault, left in self._left]).encode()
+
     def strikes(self, path: str) -> Fault | None:
         """The first fault for this path, counted as used."""
         for place, (fault, left) in enumerate(self._left):
@@ -64,6 +73,9 @@ class FaultyApp:
         self._app, self._faults = app, faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == CONTROL:
+            await self._control(scope, receive, send)
+            return
         fault = self._faults.strikes(scope["path"]) if scope["type"] == "http" else None
         if fault is None:
             await self._app(scope, receive, send)
@@ -80,6 +92,27 @@ class FaultyApp:
             await _until_gone(receive)
         else:
             await _answer(fault.kind, send)
+
+    async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:
+        status = 200
+        if scope["method"] == "DELETE":
+            self._faults.clear()
+        elif scope["method"] == "POST":
+            try:
+                self._faults.add(await _fault(receive))
+            except (ValueError, TypeError, KeyError, re.error):
+                status = 400
+        await _send(send, status, self._faults.as_json())
+
+
+async def _fault(receive: Receive) -> Fault:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    asked = json.loads(body)
+    re.compile(asked.get("path", ""))
+    return Fault(FaultKind(asked["kind"]), asked.get("path", ""), float(asked.get("seconds", 1.0)), int(asked.get("times", 0)))
 
 
 async def _until_gone(receive: Receive) -> None:
@@ -114,6 +147,10 @@ _ANSWERS = {
 
 async def _answer(kind: FaultKind, send: Send) -> None:
     status, body = _ANSWERS[kind]
+    await _send(send, status, body)
+
+
+async def _send(send: Send, status: int, body: bytes) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

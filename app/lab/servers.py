@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.lab.alertmanager_server import AlertmanagerApp
 from app.lab.connect_proxy import ConnectProxy
 from app.lab.faults import TRANSPORT, Faults, FaultyApp
 from app.lab.kubernetes.server import KubernetesApp
@@ -27,6 +28,7 @@ class Addresses:
     prometheus: str
     loki: str
     proxy: str
+    alertmanager: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Ports:
     prometheus: int = 0
     loki: int = 0
     proxy: int = 0
+    alertmanager: int = 0
 
 
 @dataclass
@@ -46,6 +49,7 @@ class LabFaults:
     kubernetes: Faults = field(default_factory=Faults)
     prometheus: Faults = field(default_factory=Faults)
     loki: Faults = field(default_factory=Faults)
+    alertmanager: Faults = field(default_factory=Faults)
 
 
 class _Protocol(HttpToolsProtocol):
@@ -64,7 +68,7 @@ class LabServers:
         self.faults = faults or LabFaults()
         self._ports = ports or Ports()
         self._kubernetes, self._prometheus = KubernetesApp(world), PrometheusApp(world)
-        self._loki, self._proxy = LokiApp(world), ConnectProxy(world)
+        self._loki, self._alertmanager, self._proxy = LokiApp(world), AlertmanagerApp(world), ConnectProxy(world)
         self._running: list[uvicorn.Server] = []
         self._proxy_server: asyncio.Server | None = None
         self.addresses = Addresses("", "", "", "")
@@ -72,7 +76,7 @@ class LabServers:
     def show(self, world: World) -> None:
         """Answer for another world from now on."""
         self.world = world
-        for part in (self._kubernetes, self._prometheus, self._loki, self._proxy):
+        for part in (self._kubernetes, self._prometheus, self._loki, self._alertmanager, self._proxy):
             part.show(world)
 
     async def __aenter__(self) -> "LabServers":
@@ -84,6 +88,7 @@ class LabServers:
                 await self._serve(self._prometheus, self.faults.prometheus, self._ports.prometheus),
                 await self._serve(self._loki, self.faults.loki, self._ports.loki),
                 f"http://127.0.0.1:{proxy_port}",
+                await self._serve(self._alertmanager, self.faults.alertmanager, self._ports.alertmanager),
             )
         except OSError:
             await self._stop()

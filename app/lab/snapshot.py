@@ -66,7 +66,7 @@ class World:
 
     @cached_property
     def webhook(self) -> JsonObject | None:
-        """The Alertmanager webhook, for the sender only; no server answers from it."""
+        """The Alertmanager webhook: what the sender posts and what the Alertmanager server holds."""
         return self.webhook_of()
 
     @cached_property

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.lab.alertmanager_sender import Retries, fingerprint, send, webhook
-from app.lab.faults import Fault, FaultKind
+from app.lab.faults import CONTROL, Fault, FaultKind
 from app.lab.servers import LabServers, write_kubeconfig
 from app.lab.snapshot import Probe, World
 
@@ -198,3 +198,19 @@ async def test_a_sender_tries_again_after_5xx_and_429_but_not_after_other_refusa
     app, _ = answering(400, 202)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://service") as client:
         assert (await send(client, "/hook", b"{}")).tries == 1
+
+
+async def test_faults_can_be_set_over_http() -> None:
+    async with LabServers(world()) as lab, http(lab.addresses.kubernetes) as kubernetes:
+        told = await kubernetes.post(CONTROL, json={"kind": "500", "path": "/nodes$"})
+        assert [(f["kind"], f["path"]) for f in told.json()] == [("500", "/nodes$")]
+        assert (await kubernetes.get("/api/v1/nodes")).status_code == 500
+        assert (await kubernetes.post(CONTROL, json={"kind": "earthquake"})).status_code == 400
+        assert (await kubernetes.post(CONTROL, json={"kind": "500", "path": "("})).status_code == 400
+        assert (await kubernetes.delete(CONTROL)).json() == []
+        assert (await kubernetes.get("/api/v1/nodes")).status_code == 200
+
+
+async def test_the_alertmanager_is_served_too() -> None:
+    async with LabServers(world()) as lab, http(lab.addresses.alertmanager) as alertmanager:
+        assert (await alertmanager.get("/api/v2/alerts")).json() == []
