@@ -1,4 +1,5 @@
-"""check_workloads: controllers of a namespace or service: desired against real, conditions, templates, autoscalers."""
+"""check_workloads: controllers of a namespace or service: desired against real, conditions, templates, autoscalers,
+disruption budgets, schedules."""
 
 from collections.abc import Sequence
 
@@ -9,7 +10,9 @@ from app.domain.tool import Provenance, ToolContext, ToolResult, ToolStatus
 from app.tools.answers import Arguments, Findings, KubeName, LooseName, answer, read_spec
 from app.tools.kubernetes_client import KubernetesClient
 from app.tools.kubernetes_reading import Query, read
-from app.tools.selection import narrow
+from app.tools.label_selectors import takes
+from app.tools.schedule_text import schedule_lines
+from app.tools.selection import labels_of, narrow
 from app.tools.workload_text import workload_lines, worth_showing
 
 KEYS = {
@@ -20,8 +23,10 @@ KEYS = {
     "Job": "jobs",
     "CronJob": "cronjobs",
     "HorizontalPodAutoscaler": "hpas",
+    "PodDisruptionBudget": "poddisruptionbudgets",
 }
-CONTROLLERS = tuple(k for k in KEYS if k != "HorizontalPodAutoscaler")
+BESIDE = ("HorizontalPodAutoscaler", "PodDisruptionBudget")
+CONTROLLERS = tuple(k for k in KEYS if k not in BESIDE)
 
 
 class CheckWorkloadsArguments(Arguments):
@@ -54,6 +59,7 @@ class CheckWorkloads:
             return answer(self.spec, cluster.reading, Findings(ToolStatus.DENIED, f"Not allowed to read workloads in {a.namespace}"))
         chosen = narrow(cluster.of(*CONTROLLERS), a.service or "", a.workload or "", cluster.known())
         chosen += _autoscalers(cluster.of("HorizontalPodAutoscaler"), chosen, bool(a.service or a.workload), a.workload or a.service or "")
+        chosen += _budgets(cluster.of("PodDisruptionBudget"), chosen, bool(a.service or a.workload))
         data: JsonObject = {key: [i for i in chosen if i["kind"] == kind] for kind, key in KEYS.items()}
         if not chosen:
             wanted = a.workload or a.service
@@ -62,7 +68,8 @@ class CheckWorkloads:
             return answer(self.spec, cluster.reading, Findings(status, summary, data=data))
         shown = [i for i in chosen if worth_showing(i)]
         lines = [line for item in shown for line in workload_lines(item)]
-        return answer(self.spec, cluster.reading, Findings(ToolStatus.OK, summary_of(chosen), lines, data))
+        late = [line for item in shown if item["kind"] == "CronJob" for line in schedule_lines(item, context.now)]
+        return answer(self.spec, cluster.reading, Findings(ToolStatus.OK, summary_of(chosen), lines + late, data))
 
 
 def _autoscalers(hpas: Sequence[JsonObject], chosen: Sequence[JsonObject], narrowed: bool, wanted: str) -> list[JsonObject]:
@@ -70,6 +77,12 @@ def _autoscalers(hpas: Sequence[JsonObject], chosen: Sequence[JsonObject], narro
     scaled = {(i["kind"], i["metadata"]["name"]) for i in chosen}
     refs = [(h, h.get("spec", {}).get("scaleTargetRef") or {}) for h in hpas]
     return [h for h, ref in refs if not narrowed or (ref.get("kind"), ref.get("name")) in scaled or h["metadata"]["name"] == wanted]
+
+
+def _budgets(budgets: Sequence[JsonObject], chosen: Sequence[JsonObject], narrowed: bool) -> list[JsonObject]:
+    """Those that protect pods of what was chosen."""
+    labels = [labels_of(i) for i in chosen if i["kind"] in CONTROLLERS]
+    return [b for b in budgets if not narrowed or any(takes(b.get("spec", {}).get("selector"), have) for have in labels)]
 
 
 def lacking(item: JsonObject) -> str:
@@ -88,5 +101,5 @@ def lacking(item: JsonObject) -> str:
 
 def summary_of(items: Sequence[JsonObject]) -> str:
     short = [lacking(i) for i in items if lacking(i)]
-    count = sum(1 for i in items if i["kind"] not in ("ReplicaSet", "HorizontalPodAutoscaler"))
+    count = sum(1 for i in items if i["kind"] not in ("ReplicaSet", *BESIDE))
     return f"Found {count} workloads: " + (f"not as wanted: {', '.join(short[:6])}" if short else "all as wanted")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from app.domain.frozen import JsonObject
 from app.domain.owners import controller_of
 from app.tools.container_text import spec_lines
+from app.tools.label_selectors import shown
 from app.tools.pod_text import condition_line, pairs, placement_lines
 from app.tools.rollouts import revision_of
 
@@ -24,7 +25,9 @@ def workload_lines(item: JsonObject) -> list[str]:
         )
     lines += [condition_line(name, c) for c in item.get("status", {}).get("conditions") or ()]
     if item["kind"] == "HorizontalPodAutoscaler":
-        return lines + _autoscaler_metrics(name, item)
+        return lines + _autoscaler_metrics(name, item) + scaling_lines(name, item)
+    if item["kind"] == "PodDisruptionBudget":
+        return lines
     spec = item.get("spec", {})
     if spec.get("selector"):
         lines.append(f"{name}: selector {_selector(spec['selector'])}")
@@ -115,6 +118,44 @@ def _autoscaler(item: JsonObject) -> str:
     )
 
 
+def _budget(item: JsonObject) -> str:
+    spec, status = item.get("spec", {}), item.get("status", {})
+    rule = ", ".join(f"{n} {spec[n]}" for n in ("minAvailable", "maxUnavailable") if spec.get(n) is not None)
+    counts = ", ".join(f"{n} {status.get(n, 0)}" for n in ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"))
+    blocked = "" if status.get("disruptionsAllowed") or not status.get("expectedPods") else ": no pod may be evicted, drains wait"
+    return f"{rule or 'no rule'}, selects {shown(spec.get('selector'))}, {counts}{blocked}"
+
+
+def _aim(metric: JsonObject) -> tuple[str, JsonObject, str]:
+    """(what is measured, the body of the metric, its container's name if it has one)."""
+    kind = str(metric.get("type") or "")
+    body = metric.get(kind[:1].lower() + kind[1:]) or {}
+    return str(body.get("name") or (body.get("metric") or {}).get("name") or kind), body, str(body.get("container") or "")
+
+
+def _value(values: JsonObject) -> str:
+    """`91%`, `200m a pod`, `3`, in the words of autoscaling/v2."""
+    if values.get("averageUtilization") is not None:
+        return f"{values['averageUtilization']}% of requests"
+    if values.get("averageValue") is not None:
+        return f"{values['averageValue']} a pod"
+    return str(values.get("value", "unknown"))
+
+
+def scaling_lines(name: str, item: JsonObject) -> list[str]:
+    """`HorizontalPodAutoscaler a/b: cpu is at 91% of requests, target 65% of requests`, and whether it is at its limit."""
+    spec, status = item.get("spec", {}), item.get("status", {})
+    measured = {_aim(m)[::2]: _aim(m)[1].get("current") or {} for m in status.get("currentMetrics") or ()}
+    lines = []
+    for what, body, container in (_aim(m) for m in spec.get("metrics") or ()):
+        current = measured.get((what, container))
+        of = f" of container {container}" if container else ""
+        lines.append(f"{name}: {what}{of} is at {_value(current) if current else 'unknown'}, target {_value(body.get('target') or {})}")
+    if spec.get("maxReplicas") and int(status.get("currentReplicas") or 0) >= int(spec["maxReplicas"]):
+        lines.append(f"{name}: at maxReplicas {spec['maxReplicas']}, it cannot scale further")
+    return lines
+
+
 def _autoscaler_metrics(name: str, item: JsonObject) -> list[str]:
     wanted = [f"{name}: wants {json.dumps(m, sort_keys=True)}" for m in item.get("spec", {}).get("metrics") or ()]
     return wanted + [f"{name}: measures {json.dumps(m, sort_keys=True)}" for m in item.get("status", {}).get("currentMetrics") or ()]
@@ -137,4 +178,5 @@ HEADLINES: dict[str, Callable[[JsonObject], str]] = {
     "Job": _job,
     "CronJob": _cron_job,
     "HorizontalPodAutoscaler": _autoscaler,
+    "PodDisruptionBudget": _budget,
 }
