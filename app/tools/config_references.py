@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from app.domain.frozen import JsonObject
 
+TOKENS = "kube-api-access"  # the volume that every pod gets; its name differs from pod to pod
+
 
 @dataclass(frozen=True, order=True)
 class Reference:
@@ -29,7 +31,8 @@ def _all(spec: JsonObject) -> Iterator[Reference]:
         for container in spec.get(group) or ():
             yield from _environment(container, str(container.get("name", "")))
     for volume in spec.get("volumes") or ():
-        yield from _volume(volume, f"volume {volume.get('name', '')}")
+        name = str(volume.get("name", ""))
+        yield from _volume(volume, f"volume {TOKENS if name.startswith(TOKENS + '-') else name}")
     for secret in spec.get("imagePullSecrets") or ():
         yield Reference("Secret", str(secret.get("name") or ""), "", True, "", "imagePullSecrets")
     if spec.get("serviceAccountName"):

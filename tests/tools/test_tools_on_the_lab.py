@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.shared, pytest.mark.slow]
 
 def calls(namespace: str) -> list[tuple[str, dict[str, Any]]]:
     named = ("check_pods", "check_events", "get_recent_deploys", "check_workloads", "check_services", "check_storage", "check_quotas", "get_metrics")
+    named += ("check_config", "check_ingresses", "check_network_policies")
     return [*((name, {"namespace": namespace}) for name in named), ("check_nodes", {}), ("get_alerts", {})]
 
 
@@ -72,6 +73,25 @@ async def test_what_a_diagnosis_must_cite_of_a_recorded_incident_is_on_one_line(
     assert found["check_pods"].line_with("limits", "memory=")
     assert found["check_workloads"].line_with("ProgressDeadlineExceeded")
     assert found["get_recent_deploys"].line_with("revision 2", " -> ")
+
+
+async def test_what_the_finer_tools_say_of_recorded_worlds(shared: Path) -> None:
+    folder = shared / "kubernetes/snapshots/healthy-with-old-warnings"
+    found = await everything(load(folder), namespace_of(folder))
+    assert "every backend that is known has ready endpoints" in found["check_ingresses"].summary
+    assert not [t for t in found["check_network_policies"].data["traffic"] if t["verdict"] == "dropped" and t["peer"].startswith("Deployment/")]
+    assert found["check_network_policies"].line_with("addresses outside the cluster: dropped by networkpolicy")
+    assert found["check_workloads"].line_with("PodDisruptionBudget", "disruptionsAllowed 1")
+    folder = shared / "kubernetes/snapshots/hpa-no-metrics"
+    found = await everything(load(folder), namespace_of(folder))
+    assert found["check_workloads"].line_with("cpu is at unknown, target 65% of requests")
+
+
+async def test_a_config_map_is_missing_where_it_is_the_cause_and_nowhere_else(shared: Path) -> None:
+    for folder in folders(shared):
+        got = (await everything(load(folder), namespace_of(folder)))["check_config"]
+        missing = [r for r in got.data.get("references", ()) if r["kind"] == "ConfigMap" and "missing" in r["state"] and not r["optional"]]
+        assert bool(missing) == (folder.name == "configmap-key-missing"), (folder, missing)
 
 
 async def test_reading_a_namespace_costs_little(shared: Path) -> None:
