@@ -10,7 +10,7 @@ A step is a named read of `_reads.yaml` (`read: pods`) or a PromQL expression (`
 """
 
 import re
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,23 +33,10 @@ class AlertPlaybook(Method):
 
 class AlertPlaybooks:
     def __init__(self, folder: Path = ALERTS) -> None:
-        self._folder = folder
+        """Raises ValueError for an alert named twice."""
+        self._texts = _entries(folder)
+        self._reads: dict[str, dict[str, Any]] = dict(_yaml((folder / READS).read_text(encoding="utf-8")))
         self._parsed = cache(self._parse)
-
-    @cached_property
-    def _texts(self) -> dict[str, tuple[str, str]]:
-        """Alert -> (component, text of its entry), in the order of the files. Raises ValueError for an alert named twice."""
-        found: dict[str, tuple[str, str]] = {}
-        for path in sorted(self._folder.glob("[a-z]*.yaml")):
-            for entry in ENTRY.finditer(path.read_text(encoding="utf-8")):
-                if entry["name"] in found:
-                    raise ValueError(f"{entry['name']} has two playbooks, in {found[entry['name']][0]} and {path.stem}")
-                found[entry["name"]] = (path.stem, entry["body"])
-        return found
-
-    @cached_property
-    def _reads(self) -> dict[str, dict[str, Any]]:
-        return dict(_yaml((self._folder / READS).read_text(encoding="utf-8")))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,6 +62,17 @@ class AlertPlaybooks:
         if "read" in written:
             return {**self._reads[written["read"]], **rest}
         return {"tool": "query_prometheus", "args": {name: written[name] for name in ("query", "minutes") if name in written}, **rest}
+
+
+def _entries(folder: Path) -> dict[str, tuple[str, str]]:
+    """Alert -> (component, text of its entry), in the order of the files."""
+    found: dict[str, tuple[str, str]] = {}
+    for path in sorted(folder.glob("[a-z]*.yaml")):
+        for entry in ENTRY.finditer(path.read_text(encoding="utf-8")):
+            if entry["name"] in found:
+                raise ValueError(f"{entry['name']} has two playbooks, in {found[entry['name']][0]} and {path.stem}")
+            found[entry["name"]] = (path.stem, entry["body"])
+    return found
 
 
 def _yaml(text: str) -> Any:

@@ -175,7 +175,7 @@ def test_an_alert_with_two_playbooks_is_refused(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.yaml").write_text("Same:\n  reasoning: long enough text\n  steps: []\n")
     with pytest.raises(ValueError, match="two playbooks, in a and b"):
-        _ = AlertPlaybooks(tmp_path).names
+        AlertPlaybooks(tmp_path)
 
 
 def test_a_step_that_is_filled_by_one_it_does_not_wait_for_is_refused() -> None:

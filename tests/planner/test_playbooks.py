@@ -62,6 +62,16 @@ FAMILIES = [
     ("SslCertificateExpired", {"service": "web-app"}, "certificate"),
     ("RabbitmqQueueFillingUp", {"service": "web-app"}, "queue"),
     ("KafkaConsumersGroupLag", {"service": "web-app"}, "queue"),
+    ("SmartDeviceTemperatureWarning", {"instance": "10.0.0.7:9633", "job": "smartctl-exporter"}, "hardware"),
+    ("IpmiFanSpeedZero", {"node": "worker-1"}, "hardware"),
+    ("LokiConfigReloadFailure", {"service": "web-app"}, "configuration"),
+    ("RedisReplicationBroken", {"service": "web-app"}, "cluster_state"),
+    ("ConsulHasNoRaftLeader", {"namespace": "shop"}, "cluster_state"),
+    ("MimirIngesterTsdbWalCorrupted", {"namespace": "shop", "pod": "ingester-0"}, "storage_engine"),
+    ("JvmThreadsBlocked", {"service": "web-app"}, "saturation"),
+    ("CiliumAgentBpfMapPressure", {"namespace": "kube-system"}, "saturation"),
+    ("OpentelemetryCollectorExporterFailedSpans", {"service": "web-app"}, "failing_work"),
+    ("CiliumAgentEndpointFailures", {"namespace": "kube-system"}, "failing_work"),
     ("SomethingOdd", {"service": "web-app"}, "general"),
     ("KubernetesScheduledHealthCheck", {"namespace": "shop"}, "general"),
 ]
@@ -235,15 +245,15 @@ def test_the_rules_import_no_model_client() -> None:
     assert found.stdout.strip() == "[]"
 
 
-# The first playbook of the whole catalogue of public alerts: mechanism words must reach most of them.
+# The whole catalogue of public alerts: mechanism words must reach nearly all of them, and no group of rules is left to the general method.
 @pytest.mark.shared
 def test_most_alerts_of_the_public_catalogue_get_a_playbook_of_their_own(shared: Path) -> None:
     names = {json.loads(line)["alertname"] for line in (shared / "alert_catalogue.jsonl").read_text().splitlines()}
     books = {name: RULES.choose(a_case(an_alert(name, service="x"))) for name in sorted(names)}
     general = [name for name, book in books.items() if book.id == "general"]
-    kubernetes = [n for n in general if n.startswith("Kube")]
-    assert len(general) / len(names) < 0.5
-    assert len(kubernetes) < 25, kubernetes
+    print(f"\nalerts of the catalogue that fall to the general method: {len(general)} of {len(names)}")
+    assert len(general) / len(names) < 0.1
+    assert [name for name in general if name.startswith("Kube") and name not in OWN] == ["KubernetesApiServerTerminatingRequests"]
 
 
 def test_a_playbook_without_conditions_applies_to_everything() -> None:
