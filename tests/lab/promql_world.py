@@ -219,5 +219,36 @@ FUNCTIONS = [
     'histogram_quantile(0.5, request_seconds_bucket{le!="+Inf"})',
     "histogram_quantile(0.5, up)",
 ]
-EXPRESSIONS = [*SELECTORS, *RATES, *OVER_TIME, *AGGREGATIONS, *BINARY, *FUNCTIONS]
+MORE = [
+    "topk(1, rate(http_requests_total[5m]))",
+    "topk(3, negative)",
+    "topk without (code) (1, http_requests_total)",
+    "min without (code) (http_requests_total)",
+    "count without (instance, code) (http_requests_total)",
+    "sum without (job) (up)",
+    "increase(memory_limit_bytes[20m] offset 5m)",
+    'sum(rate(http_requests_total{code!="200"}[5m] offset 10m))',
+    "max_over_time(memory_bytes[5m] offset 15m)",
+    "irate(http_requests_total[3m])",
+    "delta(negative[9m])",
+    "min_over_time(negative[90s])",
+    "count_over_time(up[3m])",
+    "count_over_time(stopped[30m])",
+    'count_over_time(http_requests_total{code="404"}[4m])',
+    "avg_over_time(constant[8m])",
+    'avg_over_time(http_requests_total{code="500"}[5m])',
+    "avg_over_time(up[12m])",
+    "sum_over_time(up[6m])",
+    "sum_over_time(single[5m])",
+    "sum_over_time(constant[11m])",
+    "memory_limit_bytes / ignoring(team) owner",
+    "memory_bytes - ignoring(nothing) memory_bytes offset 5m",
+    "owner * on(job) group_right up",
+    "memory_limit_bytes - on(job) group_right memory_bytes",
+    "memory_limit_bytes < on(job) group_right() memory_bytes",
+    "owner + on(job) group_right(team) memory_bytes",
+    "absent(memory_bytes > 1000)",
+    "absent(stopped)",
+]
+EXPRESSIONS = [*SELECTORS, *RATES, *OVER_TIME, *AGGREGATIONS, *BINARY, *FUNCTIONS, *MORE]
 REFUSED = ["rate(up)", "sum(", "up{", "{}", 'up{job=~"("}', "unknown_function(up)", "1 > 2", "up[5m] + 1", '"text" + 1']
