@@ -88,6 +88,64 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator("port", mode="before")
+    @classmethod
+    def _our_port(cls, value: object) -> object:
+        return 8000 if isinstance(value, str) and value.startswith(_SERVICE_LINK) else value
+
+    @field_validator("probe_targets")
+    @classmethod
+    def _reachable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for target in value:
+            if not _has_port(target if "://" in target else f"http://{target}", default="://" in target):
+                raise ValueError(f"{target!r} is neither host:port nor an http(s) URL")
+        return value
+
+    @field_validator("public_url", "chroma_url", "anthropic_base_url", "kubernetes_url", "prometheus_url", "http_proxy_url", "notify_webhook_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        if value and not _has_port(value, default=True):
+            raise ValueError("is no URL of the form http://host:port or https://host:port")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        if value and not value.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
+            raise ValueError("is no URL of PostgreSQL (postgresql://user@host:5432/name); leave it empty for SQLite in the data folder")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("is no URL of Redis (redis://host:6379/0); leave it empty for a table in the data folder")
+        return value
+
+    @field_validator("kubeconfig", "service_map")
+    @classmethod
+    def _file(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError(f"there is no file {value}")
+        return value
+
+    @field_validator("runbooks_dir")
+    @classmethod
+    def _folder(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError(f"there is no folder {value}")
+        return value
+
+    @model_validator(mode="after")
+    def _one_cluster(self) -> Self:
+        ways = {"kubernetes_url": self.kubernetes_url, "kubeconfig": self.kubeconfig, "kube_in_cluster": self.kube_in_cluster}
+        said = [variable(name) for name, value in ways.items() if value]
+        if len(said) > 1:
+            raise ValueError(f"{' and '.join(said)} are set: set one of them")
+        if self.kube_context and not self.kubeconfig:
+            raise ValueError(f"{variable('kube_context')} is set without {variable('kubeconfig')}: name the file that holds the context")
+        return self
+
 
 def _has_port(url: str, default: bool) -> bool:
     """Whether `url` is http(s) with a host and a port, the scheme's own counting if `default`."""

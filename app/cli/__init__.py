@@ -1,8 +1,9 @@
 """Commands for people. Imports happen inside the commands, so that `sre-agent --help` answers at once."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -94,12 +95,30 @@ def settings(env: Annotated[bool, typer.Option("--env", help="Print the text of 
 
 def load(kind: type[Tree]) -> Tree:
     """Read the settings, or end with exit code 2 and a line per variable that is wrong."""
+    from pydantic import ValidationError
+
+    from app.domain.redaction import redact
+    from app.settings import Settings, variable
+
+    def line(error: Mapping[str, Any]) -> str:
+        name = str(error["loc"][0]) if error["loc"] else ""
+        known = variable(name) if name in Settings.model_fields else name
+        given = error["input"]
+        got = f" (got {redact(given)[0]!r})" if isinstance(given, str) and "://" not in given and not _secret(known) else ""
+        return f"setting {known}: {error['msg'].removeprefix('Value error, ')}{got}" if name else str(error["msg"])
+
     try:
         return kind()
-    except ValueError as wrong:
-        for error in getattr(wrong, "errors", list)():
-            print(f"setting {'.'.join(map(str, error['loc']))}: {error['msg']}", file=sys.stderr)
-        sys.exit(2)
+    except ValidationError as wrong:
+        for error in wrong.errors(include_url=False):
+            print(line(error), file=sys.stderr)
+    except (ValueError, OSError) as wrong:
+        print(f"the settings cannot be read (file .env?): {wrong}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _secret(name: str) -> bool:
+    return any(word in name for word in ("KEY", "SECRET", "TOKEN", "PASSWORD"))
 
 
 def command_names() -> dict[str, str]:

@@ -6,6 +6,7 @@ SreAgentError
 ├── ModelFailure          the model did not give a usable answer: the rules take over
 ├── ReplayDiverged        a replay met another call than the trail holds
 ├── WriteInDoubt          a write was begun and has no recorded result: it goes to a person
+├── CannotStart           a setting, or what it names, cannot be used: the sentence names the setting and the fix
 ├── IllegalMove           a status machine was asked for a move that is not in its table
 └── CircularDependency    a plan whose steps wait for one another
 """
@@ -57,6 +58,10 @@ class ReplayDiverged(SreAgentError):
 
 class WriteInDoubt(SreAgentError):
     """A write was begun in an earlier run and has no recorded result. It is never run again: a person must look."""
+
+
+class CannotStart(SreAgentError):
+    """A setting, or what it names, cannot be used. Shown to the operator as one line: setting, what is wrong, what to do."""
 
 
 class IllegalMove(SreAgentError):

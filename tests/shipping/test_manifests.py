@@ -56,6 +56,7 @@ def test_every_kind_that_a_tool_reads_is_granted() -> None:
 def test_the_container_is_locked_down() -> None:  # covers SEC-15, DEP-08
     pod = one("Deployment")["spec"]["template"]["spec"]
     container = pod["containers"][0]
+    assert pod["enableServiceLinks"] is False, "or Kubernetes sets SRE_AGENT_PORT=tcp://... for the Service of that name"
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["securityContext"]["allowPrivilegeEscalation"] is False
