@@ -31,6 +31,7 @@ LABEL_HOLES = {
     "alert_mountpoint": ("mountpoint", PATH),
     "alert_unit": ("name", r"[A-Za-z0-9][\w.@:-]{0,250}"),
     "alert_bond": ("master", WORD),
+    "alert_quota": ("resourcequota", WORD),
     "alert_resource": ("resource", PATH),
     "alert_integration": ("integration", WORD),
     "alert_controller": ("controller", WORD),
