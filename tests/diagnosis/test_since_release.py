@@ -120,6 +120,7 @@ def test_errors_from_a_release_on_are_likely_its_regression(tmp_path: Path) -> N
     verdict, _ = verdict_of(tmp_path, rolled_out, fails(RELEASE - 0.5))
     first = verdict.hypotheses[0]
     assert (first.cause, verdict.state) == ("rollout_regression", VerdictState.LIKELY)
+    assert "the release of revision 2: image 1.4.2 -> 1.5.0" in verdict.line
     assert first.onset is not None
     assert abs(first.onset - (NOW - timedelta(minutes=RELEASE - 0.5))) <= timedelta(seconds=30)
     assert "after revision 2 was released" in " ".join(e.claim for e in verdict.evidence) + verdict.confidence_reason

@@ -1,5 +1,6 @@
 """Releases -> the change that came shortly before the trouble. Reads `get_recent_deploys`."""
 
+import re
 from datetime import timedelta
 
 from app.diagnosis.kube import moment
@@ -7,6 +8,7 @@ from app.diagnosis.world import Found, World, cite, signal
 from app.domain.target import ObjectRef
 
 BEFORE = timedelta(hours=2)
+SAME_IMAGE = re.compile(r"image (\S+):(\S+) -> \1:(\S+)")
 AFTER = timedelta(minutes=5)  # an alert's start is rounded to its rule's interval
 
 
@@ -20,6 +22,7 @@ def find(world: World) -> Found:
             if not world.onset - BEFORE <= when <= max(world.onset + AFTER, world.onset):
                 continue
             facts = {"revision": deploy.get("revision"), "version": deploy.get("version"), "changes": changes, "change": "; ".join(changes[:2])}
+            facts["changed"] = SAME_IMAGE.sub(r"image \2 -> \3", str(facts["change"])) or "no difference seen"
             claim = f"Revision {deploy.get('revision')} of {name.rsplit('/', 1)[1]} was released: {facts['change'] or 'no difference seen'}"
             short = name.rsplit("/", 1)[1]
             source = cite(reading, (short, str(deploy.get("time"))), (short, str(deploy.get("revision"))), (short,))
