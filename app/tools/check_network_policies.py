@@ -33,7 +33,8 @@ class CheckNetworkPolicies:
 
     data: `networkpolicies`: objects; `selected`: {policy: [workload]}; `traffic`: [{direction, own, peer, port, protocol,
     verdict (allowed, dropped, depends), by: [policy that allows], selecting: [policy], why, known: is it an edge of the
-    service map}]; pairs that no policy is about are left out.
+    service map}]; pairs that no policy is about are left out. Policies of other APIs (AdminNetworkPolicy, Calico, Cilium,
+    meshes) are not read.
     """
 
     arguments = CheckNetworkPoliciesArguments
@@ -77,6 +78,7 @@ class CheckNetworkPolicies:
         others = [*(o for o in others if o.side.name not in within), *own]
         rows = [row for group in own for row in self._rows(policies, group, others, within)]
         rows += [_row("egress", g.side, dns(spaces), port, policies) for g in own for port in DNS_PORTS]
+        cluster.reading.notes += self._strangers(own, others)
         if len(rows) > MAX_ROWS:
             cluster.reading.truncated.append(f"{len(rows)} kinds of traffic, {MAX_ROWS} shown, dropped ones first")
         rows = sorted(rows, key=lambda r: ("dropped", "depends", "allowed").index(r["verdict"]))[:MAX_ROWS]
@@ -96,6 +98,14 @@ class CheckNetworkPolicies:
         for far in (OTHER_NAMESPACES, OUTSIDE):
             yield from (_row("ingress", own.side, far, port, policies) for port in own.ports)
         yield _row("egress", own.side, OUTSIDE, Port(443), policies)
+
+    def _strangers(self, own: Sequence[Group], others: Sequence[Group]) -> list[str]:
+        """Callers and callees of the service map that have no pods here, so that their traffic cannot be judged."""
+        here, ours = ({name for g in some for name in g.names} for some in (others, own))
+        edges = [(caller, callee) for caller, callees in sorted(self._callees.items()) for callee in callees]
+        callers = [f"{caller}, which calls {callee}," for caller, callee in edges if callee in ours and caller not in here]
+        callees = [f"{callee}, which {caller} calls," for caller, callee in edges if caller in ours and callee not in here]
+        return [f"{who} has no pods in this namespace: its traffic was not judged" for who in (*callers, *callees)]
 
     def _edge(self, caller: Group, callee: Group) -> bool:
         return any(callee.names & set(self._callees.get(name, ())) for name in caller.names)

@@ -1,6 +1,7 @@
 """Every Kubernetes tool keeps its caps on items, bytes and time, and says with totals what it left out."""
 
 import asyncio
+import contextlib
 import time
 from typing import Any
 
@@ -110,18 +111,22 @@ async def test_a_slow_list_ends_with_what_was_read(context: ToolContext, name: s
     assert "read after 0 s, 50 left out" in got.truncated
 
 
-async def test_an_answer_that_trickles_is_cut_off_although_each_part_comes_in_time() -> None:
+async def test_an_answer_that_trickles_is_cut_off_although_each_part_comes_in_time(context: ToolContext) -> None:
+    ended = asyncio.Event()
+
     async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n")
-        while not writer.is_closing():
-            writer.write(b" ")
-            try:
+        with contextlib.suppress(ConnectionError):
+            while not reader.at_eof():
+                writer.write(b" ")
                 await writer.drain()
-                await asyncio.sleep(0.02)
-            except ConnectionError:
-                break
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(reader.read(1), 0.02)
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        ended.set()
 
     server = await asyncio.start_server(trickle, "127.0.0.1", 0)
     address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -129,6 +134,7 @@ async def test_an_answer_that_trickles_is_cut_off_although_each_part_comes_in_ti
     tool = registry.get("check_events")
     assert tool is not None
     with pytest.raises(ToolFailure, match="no whole answer"):
-        await tool.run(tool.arguments(**SHOP), None)
+        await tool.run(tool.arguments(**SHOP), context)
     await sources.aclose()
     server.close()
+    await asyncio.wait_for(ended.wait(), 5)

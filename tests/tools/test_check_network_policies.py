@@ -112,6 +112,14 @@ async def test_what_is_dropped_is_said_with_the_policy_that_selects(context: Too
     assert got.data["selected"] == {"front-only": ["StatefulSet/shop/cart"]}
 
 
+async def test_callers_that_have_no_pods_here_are_named_as_not_judged(context: ToolContext) -> None:
+    got = await ask(context, shop(policy("p", ingress=[])), {"web": ("cart",), "billing": ("cart",), "cart": ("ledger", "load")})
+    assert got.note.split("; ") == [
+        "billing, which calls cart, has no pods in this namespace: its traffic was not judged",
+        "ledger, which cart calls, has no pods in this namespace: its traffic was not judged",
+    ]
+
+
 async def test_policies_add_up(context: ToolContext) -> None:
     deny = policy("deny", podSelector={}, ingress=[], policyTypes=["Ingress"])
     got = await ask(context, shop(deny, policy("allow", ingress=[{"from": [FRONT]}])))

@@ -82,6 +82,12 @@ async def test_a_list_beyond_its_time_ends_with_what_was_read() -> None:
     assert (len(got.items), got.truncated) == (10, "10 pods read after 0 s, 15 left out")
 
 
+async def test_a_page_that_hangs_ends_the_list_with_what_was_read() -> None:
+    serve = kubernetes(MANY, page=10)
+    got = await listed(lambda asked: Reply(fault="hang") if asked.one("continue") else serve(asked), max_seconds=0.3, timeout=5.0)
+    assert (len(got.items), got.truncated) == (10, "10 pods read after 0.3 s, 15 left out")
+
+
 async def test_nothing_is_watched_and_every_page_is_bounded() -> None:
     async with serving(kubernetes(MANY, page=10)) as server:
         client = KubernetesClient(KubernetesConfig(url=server.url))
