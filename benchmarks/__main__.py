@@ -2,9 +2,9 @@
 
 import sys
 
-from benchmarks import accept, footprint, own_time, recall
+from benchmarks import accept, footprint, log_templates, own_time, recall
 
-ALL = {"accept": accept.run, "recall": recall.run, "own_time": own_time.run, "footprint": footprint.run}
+ALL = {"accept": accept.run, "recall": recall.run, "log_templates": log_templates.run, "own_time": own_time.run, "footprint": footprint.run}
 
 for name in sys.argv[1:] or ALL:
     ALL[name]()

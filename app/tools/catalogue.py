@@ -19,15 +19,19 @@ from app.tools.check_services import CheckServices
 from app.tools.check_storage import CheckStorage
 from app.tools.check_workloads import CheckWorkloads
 from app.tools.describe_pod import DescribePod
+from app.tools.elasticsearch_client import ElasticsearchClient, ElasticsearchConfig
 from app.tools.get_alerts import GetAlerts
 from app.tools.get_logs import GetLogs
 from app.tools.get_metrics import GetMetrics
 from app.tools.get_recent_deploys import GetRecentDeploys
 from app.tools.golden_signals import OWN_NAMES, OwnName
 from app.tools.kubernetes_client import KubernetesClient, KubernetesConfig
+from app.tools.log_source import LogSource
+from app.tools.loki_client import LokiClient, LokiConfig
 from app.tools.prometheus_client import PrometheusClient, PrometheusConfig
 from app.tools.query_prometheus import QueryPrometheus
 from app.tools.registry import ToolRegistry
+from app.tools.search_logs import SearchLogs
 from app.tools.search_runbooks import RunbookConfig, SearchRunbooks
 
 
@@ -42,6 +46,8 @@ class ToolsConfig:
     own_names: Sequence[OwnName] = OWN_NAMES
     runbooks: RunbookConfig | None = None
     service_map: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    loki: LokiConfig | None = None
+    elasticsearch: ElasticsearchConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -51,9 +57,10 @@ class Sources:
     kubernetes: KubernetesClient | None
     prometheus: PrometheusClient | None
     names: frozenset[str] = field(default_factory=frozenset)
+    logs: Mapping[str, LogSource] = field(default_factory=dict)
 
     async def aclose(self) -> None:
-        for client in (self.kubernetes, self.prometheus):
+        for client in (self.kubernetes, self.prometheus, *self.logs.values()):
             if client is not None:
                 await client.aclose()
 
@@ -83,11 +90,22 @@ def build_registry(config: ToolsConfig) -> tuple[ToolRegistry, Sources]:
     registry.register(GetAlerts(prometheus))
     registry.register(CheckHttp(config.probe or ProbeConfig(), sources.kubernetes))
     registry.register(SearchRunbooks(config.runbooks))
+    registry.register(SearchLogs(sources.logs))
     return registry, sources
 
 
 def _sources(config: ToolsConfig) -> Sources:
     kubernetes = KubernetesClient(config.kubernetes) if config.kubernetes else None
     prometheus = PrometheusClient(config.prometheus) if config.prometheus else None
-    configured = (("kubernetes", kubernetes), ("prometheus", prometheus), ("http", config.probe), ("runbooks", config.runbooks))
-    return Sources(kubernetes, prometheus, frozenset(name for name, source in configured if source is not None))
+    logs: dict[str, LogSource] = {"loki": LokiClient(config.loki)} if config.loki else {}
+    logs |= {"elasticsearch": ElasticsearchClient(config.elasticsearch)} if config.elasticsearch else {}
+    configured = (
+        ("kubernetes", kubernetes),
+        ("prometheus", prometheus),
+        ("http", config.probe),
+        ("runbooks", config.runbooks),
+        ("logs", logs or None),
+    )
+    return Sources(
+        kubernetes, prometheus, frozenset(n for n, source in configured if source is not None) | logs.keys() | ({"logs"} if logs else set()), logs
+    )

@@ -23,12 +23,14 @@ def _of_container(world: World, reading: Reading) -> Found:
     seen = world.get("Pod", namespace, pod)
     where = world.workload_of(seen) if seen else ObjectRef(kind="Pod", namespace=namespace, name=pod)
     said: dict[str, tuple[str, re.Match[str], int]] = {}
+    quotable = set(reading.lines)  # of a long log the text has a choice
     for line in (str(x) for x in reading.result.data.get("lines") or []):
         for template in TEMPLATES:
             match = template.pattern.search(line)
             if match is not None:
                 first = said.get(template.kind)
-                said[template.kind] = (line, match, (first[2] if first else 0) + 1)
+                told = (line, match) if first is None or line in quotable else first[:2]
+                said[template.kind] = (*told, (first[2] if first else 0) + 1)
                 break
     for template in TEMPLATES:
         if template.kind in said:
