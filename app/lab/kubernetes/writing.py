@@ -42,8 +42,15 @@ class Writer:
         self._store = store
 
     async def answer(self, request: Request, wanted: Wanted) -> Response:
-        """Raises ApiError."""
-        query, body = request.query_params, _read(await request.body(), request.headers.get("content-type", ""))
+        """Raises ApiError; a body that is not shaped like the object it should be is 400."""
+        body = _read(await request.body(), request.headers.get("content-type", ""))
+        try:
+            return self._written(request, wanted, body)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise status.bad_request(f"the object provided is unrecognized: {error}") from error
+
+    def _written(self, request: Request, wanted: Wanted, body: Any) -> Response:
+        query = request.query_params
         dry = _dry_run(wanted.verb, query)
         if wanted.sub == "eviction" and wanted.kind.kind == "Pod":
             return self._evict(wanted, body, dry)
