@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -10,14 +12,17 @@ from typing import Any
 import promql_parser
 import pytest
 
+from app.agent.filling import Unfilled, fill
+from app.agent.seen import seen
+from app.domain.frozen import JsonObject
 from app.domain.memory import Recalled
-from app.domain.plan import Plan
+from app.domain.plan import Plan, StepUpdate
 from app.planner.alert_playbooks import AlertPlaybook, AlertPlaybooks
 from app.planner.playbook import HOLE, LABEL_HOLES, Template, load_playbooks
 from app.planner.rules import RulesPlanner
 from app.tools.catalogue import ToolsConfig, build_registry
 from app.tools.promql import _narrows, _selectors, checked
-from tests.planner.cases import a_case, an_alert
+from tests.planner.cases import a_case, an_alert, an_update
 
 BOOKS = AlertPlaybooks()
 RULES = RulesPlanner(load_playbooks())
@@ -181,3 +186,38 @@ def test_an_alert_with_two_playbooks_is_refused(tmp_path: Path) -> None:
 def test_a_step_that_is_filled_by_one_it_does_not_wait_for_is_refused() -> None:
     with pytest.raises(ValueError, match="filled by"):
         Template(tool="get_logs", reason="r", args={"pod": {"from": "pods", "path": "pods.0.metadata.name"}})
+
+
+def found(tool: str, data: JsonObject, plan: Plan) -> StepUpdate:
+    """The first step of that tool, done, with that data."""
+    step = next(s for s in plan.steps if s.tool == tool)
+    update = an_update(1, tool, "read", data=data)
+    return update.model_copy(update={"step": step})
+
+
+def test_a_log_is_read_of_the_pod_that_the_series_named_and_that_pod_is_then_in_scope() -> None:
+    made = plan("NodeTextFileCollectorScrapeError", instance="10.0.0.7:9100", job="node-exporter")
+    labels = {"namespace": "monitoring", "pod": "exporter-x1", "container": "node-exporter", "instance": "10.0.0.7:9100"}
+    data: JsonObject = {"series": [{"name": "value", "query": "q", "metric": labels, "values": [[1700000000, "1"]]}]}
+    log = next(s for s in made.steps if s.tool == "get_logs")
+    done = {"s1": found("query_prometheus", data, made)}
+    assert fill(log, done) == {"namespace": "monitoring", "pod": "exporter-x1", "container": "node-exporter"}
+    assert "Pod/monitoring/exporter-x1" in {str(ref) for ref in seen(data).refs}
+
+
+def test_a_branch_that_found_nothing_is_skipped_with_the_reason() -> None:
+    made = plan("NodeTextFileCollectorScrapeError", instance="10.0.0.7:9100", job="node-exporter")
+    log = next(s for s in made.steps if s.tool == "get_logs")
+    with pytest.raises(Unfilled, match=r"series\.0\.metric\.namespace of step s1, whose result has no such part"):
+        fill(log, {"s1": found("query_prometheus", {"series": []}, made)})
+
+
+@pytest.mark.real
+def test_prometheus_itself_takes_every_query(tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed")
+    rules = [{"record": f"r:{number}", "expr": query} for number, (_, query) in enumerate(queries())]
+    (tmp_path / "rules.json").write_text(json.dumps({"groups": [{"name": "playbooks", "rules": rules}]}))
+    said = subprocess.run([promtool, "check", "rules", str(tmp_path / "rules.json")], capture_output=True, text=True, check=False)
+    assert said.returncode == 0 and f"{len(rules)} rules found" in said.stdout, said.stdout + said.stderr
