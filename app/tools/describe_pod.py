@@ -1,13 +1,15 @@
 """describe_pod: one pod with its owners and its events."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from pydantic import AliasChoices, Field
 
+from app.domain.errors import ToolFailure
 from app.domain.frozen import JsonObject
 from app.domain.owners import owner_chain
 from app.domain.tool import Provenance, ToolContext, ToolResult, ToolStatus
-from app.tools import events
+from app.tools import events, usage
 from app.tools.answers import Arguments, Findings, KubeName, answer, read_spec
 from app.tools.event_reading import read_events
 from app.tools.kubernetes_client import KubernetesClient
@@ -45,10 +47,24 @@ class DescribePod:
             gone = ["Not found", *lines]  # events outlive their pod
             return answer(self.spec, cluster.reading, Findings(ToolStatus.NOT_FOUND, "Not found", gone, {"error": "Not found", "events": rows}))
         pod = pods[0]
+        used = await self._usage(cluster, space, name)
         owners = owner_chain(ref_of(pod), cluster.known())
         data = {"pod": pod, "events": rows, "owners": [str(o) for o in owners], **_short(pod, context.now)}
         summary = f"{name}: {data['status']}, {data['restarts']} restarts" + (f", last {data['last_state']}" if data["last_state"] else "")
-        return answer(self.spec, cluster.reading, Findings(ToolStatus.OK, summary, [*pod_lines(pod, owners), *lines], data))
+        shown = [*pod_lines(pod, owners), *usage.pod_lines(pod, used), *lines]
+        return answer(
+            self.spec, cluster.reading, Findings(ToolStatus.OK, summary, shown, data | {"usage": usage.status(cluster, "PodMetrics", used)})
+        )
+
+    async def _usage(self, cluster: Cluster, space: str, name: str) -> JsonObject:
+        """What its containers use; nothing when no metrics server answers."""
+        try:
+            got = await self._client.get("PodMetrics", space, name)
+        except ToolFailure as failure:
+            cluster.reading.notes.append(f"PodMetrics could not be read: {failure.detail}")
+            return {}
+        cluster.add(replace(got, note="") if got.status is ToolStatus.NOT_FOUND else got)
+        return dict(usage.pod_usage(cluster.of("Pod"), got.items).get(name, {}))
 
 
 def _short(pod: JsonObject, now: datetime) -> JsonObject:

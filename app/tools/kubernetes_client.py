@@ -15,6 +15,7 @@ from lightkube.config.client_adapter import AsyncClient, ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig, SingleConfig
 from lightkube.config.models import Cluster, User
 from lightkube.core.exceptions import ConfigError
+from yaml import YAMLError
 
 from app.domain.errors import ToolFailure
 from app.domain.frozen import JsonObject
@@ -107,7 +108,10 @@ class KubernetesClient:
         refused = _refusal(kind, path, got)
         if refused is not None:
             return refused
-        return Listing(kind, path, [trim(kind, got.json(SOURCE))], len(got.body))
+        item = got.json(SOURCE)
+        if not _is_object(item):
+            raise invalid(SOURCE, f"no object to {path}")
+        return Listing(kind, path, [trim(kind, item)], len(got.body))
 
     async def log(self, namespace: str, pod: str, params: dict[str, str], max_bytes: int) -> LogText:
         """`params` are those of the API (container, previous, tailLines, sinceSeconds, timestamps)."""
@@ -142,6 +146,14 @@ class KubernetesClient:
             raise ToolFailure(ErrorClass.TRANSIENT, Reason.TIMEOUT, f"{SOURCE}: no whole answer in {self._config.timeout + GRACE:g} s") from error
         except ConfigError as error:  # an exec plugin or a token file failed
             raise ToolFailure(ErrorClass.CONFIG, Reason.DENIED, f"{SOURCE}: {error}") from error
+
+
+def check_configuration(config: KubernetesConfig) -> None:
+    """Look at what is configured and ask nobody. Raises ToolFailure CONFIG when it cannot be used."""
+    try:
+        _chosen(config)
+    except (ConfigError, YAMLError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise ToolFailure(ErrorClass.CONFIG, Reason.UNAVAILABLE, f"{SOURCE}: configuration cannot be used: {error}") from error
 
 
 def connect(config: KubernetesConfig) -> httpx2.AsyncClient:
@@ -200,10 +212,14 @@ class _Pages:
             raise invalid(SOURCE, f"more than {len(got.body)} bytes to {self.asked}")
         page = got.json(SOURCE)
         items, meta = page.get("items"), page.get("metadata") or {}
-        if not isinstance(items, list):
+        if not isinstance(items, list) or not isinstance(meta, dict):
             raise invalid(SOURCE, f"no list of items to {self.asked}")
-        self.items += [trim(self.kind, i) for i in items if isinstance(i, dict)]
-        self.remaining = int(meta.get("remainingItemCount") or 0)
+        named = [i for i in items if _is_object(i)]
+        if len(named) < len(items):
+            self.note = f"{len(items) - len(named)} items of the {self.kind} list are no objects and were left out"
+        self.items += [trim(self.kind, i) for i in named]
+        left = meta.get("remainingItemCount")
+        self.remaining = left if isinstance(left, int) else 0
         return str(meta.get("continue") or "")
 
     def left_out(self, seconds: float | None = None) -> str:
@@ -217,6 +233,12 @@ class _Pages:
         note = "; ".join(n for n in (self.note, self.refused.note if self.refused else "") if n)
         ordered = sorted(self.items, key=lambda i: (i["metadata"].get("namespace", ""), i["metadata"].get("name", "")))
         return Listing(self.kind, self.asked, ordered, self.size, ToolStatus.OK, truncated, note)
+
+
+def _is_object(item: object) -> bool:
+    """Whether it has a name: what has none cannot be cited."""
+    meta = item.get("metadata") if isinstance(item, dict) else None
+    return isinstance(meta, dict) and isinstance(meta.get("name"), str)
 
 
 def _refusal(kind: str, path: str, got: Answer) -> Listing | None:

@@ -77,7 +77,7 @@ def trim(kind: str, item: JsonObject) -> JsonObject:
     shorter: JsonObject = {"kind": SHOWN_AS.get(kind, kind), "metadata": metadata(item.get("metadata"))}
     if kind in WITHOUT_ANNOTATIONS:
         shorter["metadata"].pop("annotations", None)
-    rest = {k: v for k, v in item.items() if k not in ("kind", "apiVersion", "metadata")}
+    rest = {k: v for k, v in item.items() if k not in ("kind", "apiVersion", "metadata") and v is not None}
     shorter.update(TRIMMERS.get(kind, _as_is)(rest))
     return shorter
 

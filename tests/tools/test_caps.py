@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import time
 from typing import Any
 
@@ -109,6 +110,37 @@ async def test_time_is_capped_whatever_part_of_an_answer_hangs(context: ToolCont
 async def test_a_slow_list_ends_with_what_was_read(context: ToolContext, name: str) -> None:
     got = await ask(context, kubernetes(full(), page=10), name, max_seconds=0.0)
     assert "read after 0 s, 50 left out" in got.truncated
+
+
+BARE = {"items": [{"metadata": {"name": "cart-00", "namespace": "shop"}}], "metadata": {}}
+NULLS = {"items": [{"metadata": {"name": "cart-00", "namespace": "shop", "labels": None}, "spec": None, "status": None}]}
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Reply(500, b"{}"),
+        Reply(200, b"<html>login</html>"),
+        Reply(200, b"[]"),
+        Reply(200, b'{"items": [1, null, {}]}'),
+        Reply(200, json.dumps(BARE).encode()),
+        Reply(200, json.dumps(NULLS).encode()),
+        Reply(200, b'{"items": [', fault="cut"),
+        Reply(fault="drop"),
+        Reply(403, b'{"kind": "Status", "message": "no"}'),
+        Reply(404, b"404 page not found"),
+    ],
+    ids=["500", "html", "array", "no-objects", "bare", "nulls", "cut", "drop", "403", "404"],
+)
+async def test_whatever_the_server_answers_a_tool_answers_or_fails_by_name(context: ToolContext, name: str, answer: Reply) -> None:
+    try:
+        got = await ask(context, lambda _: answer, name, timeout=1.0)
+    except ToolFailure as failure:
+        assert failure.detail
+    else:
+        assert got.summary and got.invocation
+        assert all(line.strip() for line in got.text.splitlines())
 
 
 async def test_an_answer_that_trickles_is_cut_off_although_each_part_comes_in_time(context: ToolContext) -> None:

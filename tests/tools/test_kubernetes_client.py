@@ -88,6 +88,13 @@ async def test_a_page_that_hangs_ends_the_list_with_what_was_read() -> None:
     assert (len(got.items), got.truncated) == (10, "10 pods read after 0.3 s, 15 left out")
 
 
+async def test_what_is_no_object_is_left_out_and_told() -> None:
+    items = [None, 5, {}, {"metadata": {"name": 7}}, {"metadata": {"name": "a"}, "spec": {}}]
+    got = await listed(lambda _: reply({"items": items, "metadata": {"remainingItemCount": "many"}}))
+    assert [i["metadata"]["name"] for i in got.items] == ["a"]
+    assert got.note == "4 items of the Pod list are no objects and were left out"
+
+
 async def test_nothing_is_watched_and_every_page_is_bounded() -> None:
     async with serving(kubernetes(MANY, page=10)) as server:
         client = KubernetesClient(KubernetesConfig(url=server.url))

@@ -58,6 +58,16 @@ async def test_usage_is_set_against_limits_where_the_metrics_server_answers(cont
     assert "gone" not in got.data["usage"]["values"]
 
 
+async def test_one_pod_in_full_tells_its_use_too(context: ToolContext) -> None:
+    world = {"Pod": [pod("cart-7d-a")], "ReplicaSet": [], "Event": [], "PodMetrics": [pod_metrics("cart-7d-a", cpu="50m")]}
+    got = await shop(context, "describe_pod", world, pod="cart-7d-a")
+    assert got.line_with("container server: uses cpu=50m (10% of limit 500m)")
+    assert got.data["usage"]["status"] == "ok"
+    failing = kubernetes(world)
+    broken = await ask(context, lambda a: Reply(500, b"{}") if "metrics" in a.path else failing(a), "describe_pod", namespace="shop", pod="cart-7d-a")
+    assert (broken.data["usage"]["status"], "PodMetrics could not be read" in broken.note) == ("no_data", True)
+
+
 async def test_a_cluster_without_metrics_server_is_no_data_and_no_gap(context: ToolContext) -> None:
     serve = kubernetes({"Pod": [pod("cart-7d-a")], "ReplicaSet": []})
 
