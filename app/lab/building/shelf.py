@@ -5,6 +5,7 @@ from app.lab.building import (
     bad_setting,
     blind_autoscaler,
     drained_node,
+    full_disk,
     full_quota,
     image_typo,
     liveness_port,
@@ -19,4 +20,4 @@ from app.lab.building import (
 
 _DEMO = (payment_gateway.build, slow_release.build, node_storm.build, image_typo.build, lost_endpoints.build, all_quiet.build)
 _MORE = (liveness_port.build, tainted_pool.build, missing_class.build, full_quota.build, bad_setting.build, slow_leak.build)
-STORIES = (*_DEMO, *_MORE, blind_autoscaler.build, drained_node.build)
+STORIES = (*_DEMO, *_MORE, blind_autoscaler.build, drained_node.build, full_disk.build)
