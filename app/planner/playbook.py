@@ -42,17 +42,21 @@ LABEL_HOLES = {
 
 
 class Template(Frozen):
-    """One step to make. Texts in `args` may hold `{namespace}` (the step is left out when the target gives no such
-    thing) or `{workload?}` (then the argument is left out: the wider form; in a query only the matcher is). An argument
-    `{from: pods, path: pods.0.metadata.name}` is filled from what the step of that id found, or the step is skipped: a
-    branch. `after` names ids of steps above. `tells` says what each finding means; `answers` numbers the questions of
-    the reference catalogue that the step answers."""
+    """One step to make.
+
+    Texts in `args` may hold `{namespace}` (the step is left out when the target gives no such thing) or `{workload?}` (then
+    the argument is left out: the wider form; in a query only the matcher is). An argument `{from: pods, path:
+    pods.0.metadata.name}` is filled from what the step of that id found, or the step is skipped: a branch.
+    `after` names ids of steps above; `instead_of` names one that makes this step needless where it can be made. `tells`
+    says what each finding means; `answers` numbers the questions of the reference catalogue that the step answers.
+    """
 
     id: str = ""
     tool: str = Field(min_length=1)
     reason: str = Field(min_length=1, max_length=120)
     args: dict[str, JsonValue] = Field(default_factory=dict)
     after: tuple[str, ...] = ()
+    instead_of: str = ""
     optional: bool = True
     tells: dict[str, str] = Field(default_factory=dict)
     answers: tuple[int, ...] = ()
@@ -90,8 +94,9 @@ class Method(Frozen):
     def _steps_wait_for_earlier_ones(self) -> "Method":
         seen: set[str] = set()
         for step in self.steps:
-            if not set(step.after) <= seen:
-                raise ValueError(f"playbook {self.id}: {step.tool} waits for {step.after}, which is not above it")
+            above = {*step.after, *((step.instead_of,) if step.instead_of else ())}
+            if not above <= seen:
+                raise ValueError(f"playbook {self.id}: {step.tool} waits for {sorted(above)}, which is not above it")
             seen |= {step.id or step.tool}
         return self
 

@@ -58,11 +58,15 @@ def _steps(book: Method, holes: dict[str, str]) -> tuple[tuple[Step, ...], list[
     steps: list[Step] = []
     ids: dict[str, str] = {}
     missing: dict[str, list[str]] = {}
+    replaced = {template.instead_of for template in book.steps}
     for template in book.steps:
+        if template.instead_of in ids:
+            continue
         args, hole = fill(template, holes)
         hole = hole or next(iter(sorted(template.sources - ids.keys())), "")
         if hole:
-            missing.setdefault(hole, []).append(template.tool)
+            if template.id not in replaced - {""}:
+                missing.setdefault(hole, []).append(template.tool)
             continue
         args = {name: _renamed(value, ids) for name, value in args.items()}
         twin = next((s for s in steps if s.tool == template.tool and s.args == args), None)

@@ -146,6 +146,15 @@ def test_an_argument_that_the_target_cannot_fill_makes_the_step_wider() -> None:
     assert made.steps[0].args == {"namespace": "shop"}
 
 
+def test_the_log_of_the_alerts_own_pod_is_read_instead_of_the_worst_ones() -> None:
+    of_pod = [s for s in plan("ConsulAgentUnhealthy", POD).steps if s.tool == "get_logs"]
+    of_service = plan("ConsulAgentUnhealthy", {"service": "web-app"})
+    worst = [s for s in of_service.steps if s.tool == "get_logs"]
+    assert [s.args["pod"] for s in of_pod] == [POD["pod"]]
+    assert [s.args["pod"] for s in worst] == [{"from": "s2", "path": "pods.0.metadata.name"}]
+    assert "left out" not in of_service.reasoning
+
+
 def test_a_node_without_a_namespace_is_not_looked_for_in_the_default_namespace() -> None:
     made = plan("NodeNotReady", {"node": "worker-1"})
     assert made.steps[0].args == {"node": "worker-1"}
