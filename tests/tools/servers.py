@@ -28,6 +28,8 @@ class Asked:
     path: str
     query: dict[str, list[str]]
     headers: dict[str, str]
+    method: str = "GET"
+    body: bytes = b""
 
     def one(self, name: str) -> str:
         return self.query.get(name, [""])[0]
@@ -69,7 +71,8 @@ async def serving(handler: Handler) -> AsyncIterator[Running]:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
                 target = urlsplit(head[0].split(" ")[1])
                 headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in head[1:] if line)}
-                asked = Asked(unquote(target.path), parse_qs(target.query, keep_blank_values=True), headers)
+                body = await reader.readexactly(int(headers.get("content-length", "0")))
+                asked = Asked(unquote(target.path), parse_qs(target.query, keep_blank_values=True), headers, head[0].split(" ")[0], body)
                 running.asked.append(asked)
                 if not await _answer(handler(asked), writer):
                     break
