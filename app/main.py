@@ -67,6 +67,7 @@ from app.telemetry.logs import set_up_logs
 from app.tools.catalogue import Sources, ToolsConfig, build_registry
 from app.tools.check_http import ProbeConfig
 from app.tools.kubernetes_client import KubernetesConfig
+from app.tools.log_stores import LOG_SETTINGS, log_stores
 from app.tools.prometheus_client import PrometheusConfig
 from app.tools.registry import ToolRegistry
 from app.tools.search_runbooks import RunbookConfig
@@ -109,7 +110,8 @@ def tools(settings: Settings) -> tuple[ToolRegistry, Sources]:
     probe = ProbeConfig(settings.probe_targets, settings.http_proxy_url) if settings.probe_targets or settings.http_proxy_url else None
     runbooks = RunbookConfig(settings.runbooks_dir, settings.runbook_urls) if settings.runbooks_dir else None
     callees = read_service_map(settings.service_map)
-    return build_registry(ToolsConfig(kubernetes=kubernetes, prometheus=prometheus, probe=probe, runbooks=runbooks, service_map=callees))
+    logs = log_stores({name: getattr(settings, name) for name in LOG_SETTINGS})
+    return build_registry(ToolsConfig(kubernetes, prometheus, probe, runbooks=runbooks, service_map=callees, **logs))
 
 
 def model_access(settings: Settings) -> ModelAccess | None:

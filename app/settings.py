@@ -4,11 +4,12 @@ Environment variables have the prefix `SRE_AGENT_`; a few names that the field a
 (`aliases` below, requirements CFG-02, CFG-03, CFG-05, TIME-02). `.env.example` is generated from this file.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "SRE_AGENT_"
@@ -59,6 +60,18 @@ class Settings(BaseSettings):
     kube_in_cluster: bool = Field(False, description="Use the pod's own service account.")
     kubernetes_url: str = Field("", description="Plain address of an API server without authentication (kubectl proxy, the lab).")
     prometheus_url: str = Field("", description="Base URL of Prometheus or of anything that speaks its API.")
+    loki_url: str = Field("", description="Base URL of Loki, without /loki/api; search_logs reads it.")
+    loki_tenant: str = Field("", description="Tenant of Loki, sent as X-Scope-OrgID; empty: none.")
+    loki_token: SecretStr = Field(SecretStr(""), description="Bearer token for Loki; empty: none.")
+    loki_labels: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="What Loki's labels are called here, as name=label pairs: namespace, service, pod, container, node, unit; by commas."
+    )
+    elasticsearch_url: str = Field("", description="Base URL of Elasticsearch or OpenSearch; search_logs reads it.")
+    elasticsearch_index: str = Field("logs-{service}-*", description="Pattern of the log indices; {service} stands for the service, or for *.")
+    elasticsearch_api_key: SecretStr = Field(SecretStr(""), description="API key of Elasticsearch, as its base64 text; empty: none.")
+    elasticsearch_fields: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Fields that are not called as in ECS, as name=field pairs: time, message and the names of loki_labels; by commas."
+    )
     http_proxy_url: str = Field("", description="HTTP CONNECT proxy the probe goes through; empty: straight.")
     probe_targets: Annotated[tuple[str, ...], NoDecode] = Field((), description="host:port pairs the probe may always ask, separated by commas.")
     service_map: Path | None = Field(None, description='JSON file of who calls whom: {"edges": [{"caller": ..., "callee": ...}]}.')
@@ -83,7 +96,7 @@ class Settings(BaseSettings):
     notify_webhook_url: str = Field("", description="Receives every finished report as signed JSON; empty: log only.")
     notify_webhook_secret: SecretStr = Field(SecretStr(""), description="Key of the HMAC-SHA256 signature of that webhook.")
 
-    @field_validator("probe_targets", "runbook_urls", mode="before")
+    @field_validator("probe_targets", "runbook_urls", "loki_labels", "elasticsearch_fields", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -101,7 +114,42 @@ class Settings(BaseSettings):
                 raise ValueError(f"{target!r} is neither host:port nor an http(s) URL")
         return value
 
-    @field_validator("public_url", "chroma_url", "anthropic_base_url", "kubernetes_url", "prometheus_url", "http_proxy_url", "notify_webhook_url")
+    @field_validator("loki_labels", "elasticsearch_fields")
+    @classmethod
+    def _names(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        known = (
+            "namespace",
+            "service",
+            "pod",
+            "container",
+            "node",
+            "unit",
+            *(("time", "message") if info.field_name == "elasticsearch_fields" else ()),
+        )
+        for pair in value:
+            name, _, meant = pair.partition("=")
+            if name not in known or not meant:
+                raise ValueError(f"{pair!r} is no name=value pair with a name out of {', '.join(known)}")
+        return value
+
+    @field_validator("elasticsearch_index")
+    @classmethod
+    def _index(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9{}*_.:,-]+", value) or re.sub(r"\{service\}", "", value).strip("*,") == "":
+            raise ValueError("is no index pattern such as logs-{service}-*")
+        return value
+
+    @field_validator(
+        "public_url",
+        "chroma_url",
+        "anthropic_base_url",
+        "kubernetes_url",
+        "prometheus_url",
+        "http_proxy_url",
+        "notify_webhook_url",
+        "loki_url",
+        "elasticsearch_url",
+    )
     @classmethod
     def _http(cls, value: str) -> str:
         if value and not _has_port(value, default=True):
