@@ -155,6 +155,20 @@ async def test_absence_and_refusal_are_told_apart(context: ToolContext, world: A
     assert (await ask(context, kubernetes(world), "check_config", namespace="shop", **arguments)).status is status
 
 
+async def test_what_is_read_by_name_is_capped_with_totals(context: ToolContext) -> None:
+    maps = [{"configMapRef": {"name": f"app-{n:03}"}} for n in range(350)]
+    got = await told(context, naming(env_from=maps), *(config_map(f"app-{n:03}") for n in range(40)))
+    assert got.truncated == "350 ConfigMaps and service accounts named, 40 read; 350 references, 300 shown, what is missing first"
+    assert {s for _, s, _ in states(got)} == {"exists", "unavailable"}
+    assert "none known to be missing" in got.summary
+
+
+async def test_a_name_that_would_leave_its_place_in_the_path_is_not_asked_for(context: ToolContext) -> None:
+    got = await told(context, naming(env=[key("configMapKeyRef", "../secrets/x", "k")]))
+    assert states(got) == [("ConfigMap/../secrets/x", "unavailable", "present")]
+    assert "secrets" not in got.invocation
+
+
 @pytest.mark.shared
 async def test_the_missing_key_of_a_recorded_incident_is_found(shared: Path) -> None:
     folder = shared / "kubernetes/snapshots/configmap-key-missing"

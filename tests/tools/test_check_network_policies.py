@@ -165,6 +165,16 @@ async def test_a_whole_namespace_is_told_once_per_pair(context: ToolContext) -> 
     assert len(pairs) == len(set(pairs)) == 3 * 2 + 3 * 2
 
 
+async def test_kinds_of_traffic_are_capped_with_totals_and_dropped_ones_come_first(context: ToolContext) -> None:
+    pods = [named(f"w{n:02}") for n in range(30)]
+    some = policy("some", podSelector={"matchLabels": {"app": "w00"}}, ingress=[])
+    got = await ask(context, shop(some, Pod=pods), service="")
+    # 30 workloads of one port each: 29 peers, other namespaces, outside; name resolution twice, outside once
+    assert got.truncated == f"{30 * (29 + 2 + 2 + 1)} kinds of traffic, 400 shown, dropped ones first"
+    assert {t["own"] for t in got.data["traffic"] if t["verdict"] == "dropped"} == {"StatefulSet/shop/w00"}
+    assert len(got.data["traffic"]) <= 400
+
+
 @pytest.mark.parametrize(
     ("world", "arguments", "status"),
     [
