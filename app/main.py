@@ -3,7 +3,6 @@
 `build` connects nothing. `Application.start` runs inside the event loop that serves: DBOS must share it.
 """
 
-import asyncio
 import functools
 import importlib.metadata
 import random
@@ -12,10 +11,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx2
 import structlog
-import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
 
@@ -28,7 +27,7 @@ from app.controller.ports import HealthCheck, LlmStatus
 from app.diagnosis.causes import CAUSES
 from app.diagnosis.diagnosis import RulesDiagnosis
 from app.diagnosis.recommend import recommend
-from app.domain.errors import CannotStart
+from app.domain.errors import CannotStart, blaming
 from app.domain.frozen import Clock, NewId
 from app.domain.limits import SessionLimits
 from app.domain.ports import WorkingMemory
@@ -63,10 +62,9 @@ from app.settings import Settings, variable
 from app.store.coverage import Rules
 from app.store.ledger import Ledger
 from app.store.stores import Stores
-from app.telemetry.logs import set_up_logs
 from app.tools.catalogue import Sources, ToolsConfig, build_registry
 from app.tools.check_http import ProbeConfig
-from app.tools.kubernetes_client import KubernetesConfig
+from app.tools.kubernetes_client import KubernetesConfig, check_configuration
 from app.tools.log_stores import LOG_SETTINGS, log_stores
 from app.tools.prometheus_client import PrometheusConfig
 from app.tools.registry import ToolRegistry
@@ -83,6 +81,12 @@ class World:
     clock: Clock = lambda: datetime.now(UTC)
     new_id: NewId = lambda: str(uuid.uuid4())
     chance: Callable[[], float] = random.random
+
+
+def make_usable(folder: Path) -> None:
+    with blaming(variable("data_dir")):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".writable").write_text("")
 
 
 def url_of(settings: Settings) -> str:
@@ -105,6 +109,9 @@ def tools(settings: Settings) -> tuple[ToolRegistry, Sources]:
     if settings.kubernetes_url or settings.kubeconfig or settings.kube_in_cluster:
         one = {"url": settings.kubernetes_url} if settings.kubernetes_url else {"kubeconfig": settings.kubeconfig} if settings.kubeconfig else {}
         kubernetes = KubernetesConfig(**one, context=settings.kube_context, in_cluster=not one)
+        said = (*(one or ("kube_in_cluster",)), *(("kube_context",) if settings.kube_context else ()))
+        with blaming(*map(variable, said)):
+            check_configuration(kubernetes)
     if settings.prometheus_url:
         prometheus = PrometheusConfig(url=settings.prometheus_url)
     probe = ProbeConfig(settings.probe_targets, settings.http_proxy_url) if settings.probe_targets or settings.http_proxy_url else None
@@ -150,6 +157,7 @@ class Application:
 
     def __init__(self, settings: Settings, world: World) -> None:
         self.settings, self.world = settings, world
+        make_usable(settings.data_dir)
         self.stores = Stores(url_of(settings), world.clock, world.new_id, World().clock, timedelta(seconds=settings.replica_lease))
         self.working = working_memory(settings, world.clock)
         self.memory = case_memory(settings, self.stores, self.working, world.clock)
@@ -247,31 +255,32 @@ class Application:
         )
 
     async def start(self) -> None:
-        """In order; what was started is stopped in reverse, also when a later part fails to start."""
-        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
-        opened = self._opened
+        """In order; what was started is stopped in reverse, also when a later part fails to start. Raises CannotStart."""
+        opened, database = self._opened, variable("database_url" if self.settings.database_url else "data_dir")
         opened.callback(self.us.close)
         opened.push_async_callback(self.client.aclose)
         opened.push_async_callback(self.sources.aclose)
         opened.push_async_callback(self.working.close)
-        await self._begin(self.stores.start, self.stores.stop)
+        with blaming(variable("redis_url" if self.settings.redis_url else "data_dir")):
+            await self.working.get("health")
+        with blaming(database):
+            await self._begin(self.stores.start, self.stores.stop)
         await self._begin(self.memory.start, self.memory.close)
         opened.push_async_callback(self.planner.close)
-        await self._begin(self.service.start, self.service.stop)
-        stop = asyncio.Event()
+        with blaming(database):
+            await self._begin(self.service.start, self.service.stop)
         drain = Drain(self.stores.outbox, self.channels, self.world.clock, self.us.id, self.world.chance)
-        draining = asyncio.create_task(drain.run(stop), name="outbox")
-
-        async def finish() -> None:
-            stop.set()
-            await draining
-
-        opened.push_async_callback(finish)
-        log.info("service_started", sources=sorted(self.sources.names), database=self.stores.engine.url.render_as_string(), version=VERSION)
+        drain.start()
+        opened.push_async_callback(drain.stop)
+        facts = {"sources": sorted(self.sources.names), "database": self.stores.engine.url.render_as_string(), "version": VERSION}
+        if self.us.file is None and not self.settings.database_url:
+            log.warning("data_folder_shared", folder=str(self.settings.data_dir), detail="another process works on it too: better one, or PostgreSQL")
+        log.info("service_started", address=self.base_url(), **facts)
 
     async def _begin(self, start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]) -> None:
-        await start()
+        """`stop` copes with a start that went half way."""
         self._opened.push_async_callback(stop)
+        await start()
 
     async def stop(self) -> None:
         await self._opened.aclose()
@@ -286,14 +295,5 @@ class Application:
 
 
 def build(settings: Settings, world: World | None = None) -> Application:
-    """Raises SreAgentError or ValueError naming the setting that cannot be used."""
+    """Raises CannotStart naming the setting that cannot be used."""
     return Application(settings, world or World())
-
-
-def run_service(settings: Settings) -> None:
-    """Serve until a signal asks to stop; running investigations go on at the next start."""
-    set_up_logs(settings.log_level, redact)
-    config = uvicorn.Config(
-        build(settings).http, host=settings.host, port=settings.port, log_config=None, access_log=False, timeout_graceful_shutdown=10, lifespan="on"
-    )
-    uvicorn.Server(config).run()

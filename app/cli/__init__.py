@@ -15,6 +15,7 @@ cli = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
+    pretty_exceptions_enable=False,  # a trace of a bug goes to logs, not to a screen
 )
 
 
@@ -24,7 +25,7 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on, 0 for a free one; default from the settings.")] = -1,
 ) -> None:
     """Run the service."""
-    from app.main import run_service
+    from app.cli.serve import run_service
     from app.settings import Settings
 
     settings = load(Settings)

@@ -11,6 +11,9 @@ SreAgentError
 └── CircularDependency    a plan whose steps wait for one another
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from app.domain.reason import ErrorClass, Reason
 
 
@@ -62,6 +65,15 @@ class WriteInDoubt(SreAgentError):
 
 class CannotStart(SreAgentError):
     """A setting, or what it names, cannot be used. Shown to the operator as one line: setting, what is wrong, what to do."""
+
+
+@contextmanager
+def blaming(*settings: str) -> Iterator[None]:
+    """What goes wrong inside becomes CannotStart, told with the settings that lead there."""
+    try:
+        yield
+    except (SreAgentError, OSError, ValueError) as wrong:
+        raise CannotStart(f"{', '.join(settings)}: {' '.join(str(wrong).split())}") from wrong
 
 
 class IllegalMove(SreAgentError):

@@ -136,7 +136,9 @@ class SqliteWorkingMemory:
         try:
             return call(self._open(), self._clock().timestamp())
         except sqlite3.Error as error:
-            raise StoreUnreachable(f"working memory {self._path}: {error}") from error
+            # Not mended by itself: the kill switch lies in this file, and an empty one would say that nobody has thrown it.
+            fix = "; look at it, then move it away to begin with an empty one" if _damaged(error) else ""
+            raise StoreUnreachable(f"working memory {self._path}: {error}{fix}") from error
 
     def _open(self) -> sqlite3.Connection:
         if self._db is None:
@@ -152,6 +154,10 @@ class SqliteWorkingMemory:
                 raise
             self._db = db
         return self._db
+
+
+def _damaged(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 
 def _into_wal(db: sqlite3.Connection) -> None:

@@ -58,6 +58,19 @@ class Drain:
         self._holder = holder
         self._random = random
         self._policy = policy
+        self._stop = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._running = asyncio.create_task(self.run(self._stop), name="outbox")
+
+    async def stop(self, grace_s: float = 3.0) -> None:
+        """Deliveries on their way get `grace_s`; a later process delivers the rest."""
+        self._stop.set()
+        if self._running is not None:
+            await asyncio.wait({self._running}, timeout=grace_s)
+            self._running.cancel()
+            await asyncio.wait({self._running})
 
     async def run(self, stop: asyncio.Event, pace: Pace = Pace()) -> None:
         """Until `stop` is set; what is being delivered then is finished. Survives a store that is away for a while."""

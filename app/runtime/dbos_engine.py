@@ -5,6 +5,7 @@ crash); what is durable about a run is the trail. So a workflow here has no step
 """
 
 import asyncio
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from app.domain.investigation import InvestigationStatus, is_final
 from app.runtime.ports import Work
 from app.runtime.system_database import system_engine
 from app.store.continuations import Continuations
+from app.store.engine import telling
 from app.store.investigations import Investigations
 
 NAME = "sre-agent"
@@ -63,8 +65,10 @@ class DbosEngine:
         self._running: dict[str, asyncio.Task[Any]] = {}
         self._cancelled: set[str] = set()
         self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._leaving = False
 
     async def launch(self) -> None:
+        logging.getLogger("dbos").addHandler(logging.NullHandler())  # or DBOS adds one of its own, past our redactor
         DBOS(
             config={
                 "name": NAME,
@@ -81,7 +85,8 @@ class DbosEngine:
             await self._run(investigation_id)
 
         DBOS.workflow(name=WORKFLOW, max_recovery_attempts=self._options.recoveries)(investigate)
-        DBOS.launch()
+        with telling(self._engine):
+            DBOS.launch()
         await DBOS.register_queue_async(
             QUEUE, worker_concurrency=self._options.concurrency, polling_interval_sec=self._options.poll_s, on_conflict="always_update"
         )
@@ -149,7 +154,7 @@ class DbosEngine:
             task.cancel()
 
     async def wait(self, investigation_id: str, timeout_s: float) -> bool:
-        """False at once for an unknown one, and for one that waits for a person."""
+        """False at once for an unknown one, for one that waits for a person, and after `let_go`."""
         ended, loop = asyncio.Event(), asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         waiting = self._waiting.setdefault(investigation_id, set())
@@ -161,7 +166,7 @@ class DbosEngine:
                     return False
                 if is_final(status):
                     return True
-                if (left := deadline - loop.time()) <= 0:
+                if self._leaving or (left := deadline - loop.time()) <= 0:
                     return False
                 ended.clear()
                 with suppress(TimeoutError):
@@ -170,6 +175,13 @@ class DbosEngine:
             waiting.discard(ended)
             if not waiting:
                 self._waiting.pop(investigation_id, None)
+
+    def let_go(self) -> None:
+        """Before `stop`: nobody waits any longer."""
+        self._leaving = True
+        for waiting in self._waiting.values():
+            for event in waiting:
+                event.set()
 
     async def take_over(self, executor_id: str) -> int:
         """Put what an executor left unfinished back into the queue -> how many. Harmless if it lives after all.

@@ -53,3 +53,6 @@ class Engine(Protocol):
 
     async def wait(self, investigation_id: str, timeout_s: float) -> bool:
         """True as soon as it has ended or waits for a person, False when the time ran out first."""
+
+    def let_go(self) -> None:
+        """Answer everybody who waits, and let nobody wait from here on."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
 
-from app.store.engine import database_url, set_pragmas
+from app.store.engine import database_url, server_engine, set_pragmas
 
 
 def system_engine(url: str) -> Engine:
@@ -12,7 +12,7 @@ def system_engine(url: str) -> Engine:
     BEGIN IMMEDIATE before the first write, where our engine begins by itself."""
     parsed = make_url(database_url(url))
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_size=8, max_overflow=8, pool_pre_ping=True)
+        return server_engine(parsed, pool_size=8, max_overflow=8)
     engine = create_engine(parsed, pool_size=8, max_overflow=8)
     event.listen(engine, "connect", _prepare)
     return engine

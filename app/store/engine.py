@@ -1,14 +1,19 @@
 """A database URL turned into an engine with our settings, and the way everybody reads; `main` makes one per process."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.domain.errors import CannotStart
 
 T = TypeVar("T")
+_DAMAGE = ("not a database", "malformed")
 _PRAGMAS = ("busy_timeout=30000", "synchronous=FULL", "foreign_keys=ON")
 
 
@@ -27,13 +32,35 @@ def make_engine(url: str, pool_size: int = 10) -> Engine:
     """
     parsed = make_url(database_url(url))
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_size=pool_size, max_overflow=5, pool_pre_ping=True)
+        return server_engine(parsed, pool_size=pool_size, max_overflow=5)
     if parsed.database:
         Path(parsed.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, pool_size=pool_size, max_overflow=5)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def server_engine(url: URL, **pool: int) -> Engine:
+    """A server may vanish without a word: a connection is given up when nothing comes back for some 20 s."""
+    alive = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2, "tcp_user_timeout": 20_000}
+    unsaid = {name: value for name, value in alive.items() if name not in url.query}
+    return create_engine(url, pool_pre_ping=True, pool_timeout=10, connect_args=unsaid, **pool)
+
+
+@contextmanager
+def telling(engine: Engine) -> Iterator[None]:
+    """What the database says while it is opened becomes CannotStart: one sentence, without its password."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        said = str(getattr(error, "orig", None) or error).split("\n", 1)[0]
+        if not is_sqlite(engine):
+            raise CannotStart(f"{engine.url.render_as_string()} cannot be used: {said}") from error
+        file = engine.url.database
+        if any(word in said for word in _DAMAGE):
+            said += "; put a backup in its place, or move it away to begin with an empty database"
+        raise CannotStart(f"{file} cannot be used: {said}") from error
 
 
 def is_sqlite(engine: Engine | Connection) -> bool:

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from app.domain.frozen import Clock, NewId
 from app.store.continuations import Continuations
-from app.store.engine import Reads, database_url, make_engine
+from app.store.engine import Reads, database_url, make_engine, telling
 from app.store.investigations import Investigations
 from app.store.journal import TrailJournal
 from app.store.migrations import migrate
@@ -40,7 +40,9 @@ class Stores:
         return TrailJournal(self.writer, self._clock, investigation_id)
 
     async def start(self) -> None:
-        await asyncio.to_thread(migrate, self.engine)
+        """Raises CannotStart when the database does not answer, is damaged, or is newer than this program."""
+        with telling(self.engine):
+            await asyncio.to_thread(migrate, self.engine)
         self.writer.start()
 
     async def answers(self) -> None:

@@ -28,6 +28,8 @@ from app.tools.kubernetes_trim import trim
 SOURCE = "the Kubernetes API"
 GRACE = 0.5  # seconds, so that the finer time-outs of the connection speak first
 MAX_EXPIRIES = 3
+# What the API server says when it cannot fetch a log from the node: asking again at once does not help.
+KUBELET_AWAY = re.compile(r"(dial tcp .*|No agent available.*|net/http: TLS handshake timeout)$")
 FORBIDDEN = re.compile(r'cannot (\S+) resource "([^"]+)"(?: in API group "([^"]*)")?(?: in the namespace "([^"]+)")?')
 
 
@@ -122,6 +124,8 @@ class KubernetesClient:
             message = _message(got) or got.body.decode("utf-8", "replace")[:300]
             gone = got.status == 404 or "is not valid for pod" in message
             return LogText(asked, "", len(got.body), ToolStatus.NOT_FOUND if gone else ToolStatus.NO_DATA, "", message)
+        if got.status >= 500 and (away := KUBELET_AWAY.search(_message(got))):
+            return LogText(asked, "", len(got.body), ToolStatus.UNAVAILABLE, "", f"the kubelet of the pod's node does not answer: {away[0]}")
         refused = _refusal("Pod", asked, got)
         if refused is not None:
             return LogText(asked, "", refused.bytes_read, refused.status, "", refused.note)
