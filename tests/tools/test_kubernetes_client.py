@@ -233,3 +233,13 @@ async def test_a_log_that_is_not_there_says_why(shared: Path, tape: str, status:
         await client.aclose()
     assert got.status is status
     assert said in got.note
+
+
+async def test_a_log_behind_a_dead_kubelet_is_unavailable_and_not_asked_for_again() -> None:
+    message = 'Get "https://10.0.0.7:10250/containerLogs/shop/cart-0/app": dial tcp 10.0.0.7:10250: i/o timeout'
+    async with serving(lambda asked: reply({"kind": "Status", "code": 500, "message": message}, 500)) as server:
+        client = KubernetesClient(KubernetesConfig(url=server.url))
+        got = await client.log("shop", "cart-0", {}, 1000)
+        await client.aclose()
+    assert got.status is ToolStatus.UNAVAILABLE
+    assert "dial tcp 10.0.0.7:10250: i/o timeout" in got.note
