@@ -75,10 +75,15 @@ def replay(investigation_id: Annotated[str, typer.Argument(help="The investigati
     """Replay an investigation from its trail alone; exit 0 if the report comes out byte for byte the same."""
     import asyncio
 
+    from app.cli.plainly import plainly
     from app.cli.replay import replay_one
+    from app.domain.redaction import redact
     from app.settings import Settings
+    from app.telemetry.logs import set_up_logs
 
-    sys.exit(asyncio.run(replay_one(load(Settings), investigation_id)))
+    set_up_logs("ERROR", redact)
+    with plainly("replay"):
+        sys.exit(asyncio.run(replay_one(load(Settings), investigation_id)))
 
 
 @cli.command()

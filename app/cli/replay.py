@@ -3,14 +3,16 @@
 import sys
 
 from app.agent.replay import replay
-from app.domain.errors import ReplayDiverged
+from app.domain.errors import CannotStart, ReplayDiverged
 from app.domain.render import to_text
 from app.main import build
-from app.settings import Settings
+from app.settings import Settings, variable
 
 
 async def replay_one(settings: Settings, investigation_id: str) -> int:
     """Exit code: 0 same bytes, 1 another report or a trail that does not hold all, 2 unknown investigation."""
+    if not settings.database_url and not (settings.data_dir / "sre-agent.db").is_file():
+        raise CannotStart(f"{variable('data_dir')}={settings.data_dir} holds no database: name the folder of the service")
     application = build(settings)
     stores = application.stores
     await stores.start()

@@ -8,12 +8,12 @@ import asyncio
 import contextlib
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 
 import structlog
 import uvicorn
 
+from app.cli.plainly import plainly
 from app.domain.errors import CannotStart
 from app.domain.redaction import redact
 from app.main import Application, build
@@ -22,16 +22,6 @@ from app.telemetry.logs import set_up_logs
 
 GRACE_SECONDS = 5  # for requests that are being answered; who waits for a report is answered at once
 log = structlog.get_logger()
-
-
-@contextlib.contextmanager
-def plainly(what: str) -> Iterator[None]:
-    """What an operator can mend ends the command with exit code 1 and one line; anything else is a bug and keeps its trace."""
-    try:
-        yield
-    except CannotStart as why:
-        print(f"sre-agent cannot {what}: {redact(str(why))[0]}", file=sys.stderr)
-        raise SystemExit(1) from None
 
 
 def run_service(settings: Settings) -> None:

@@ -120,6 +120,14 @@ def test_a_database_of_a_newer_program_is_left_alone(tmp_path: Path, empty: Path
     assert "version 9999" in refused(tmp_path)
 
 
+def test_a_replay_without_a_database_says_so_and_makes_none(tmp_path: Path) -> None:
+    ended = subprocess.run([SRE_AGENT, "replay", "x"], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=20)
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert "SRE_AGENT_DATA_DIR" in ended.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_damaged_working_memory_is_named_because_the_kill_switch_lies_in_it(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
