@@ -109,7 +109,8 @@ def tools(settings: Settings) -> tuple[ToolRegistry, Sources]:
     if settings.kubernetes_url or settings.kubeconfig or settings.kube_in_cluster:
         one = {"url": settings.kubernetes_url} if settings.kubernetes_url else {"kubeconfig": settings.kubeconfig} if settings.kubeconfig else {}
         kubernetes = KubernetesConfig(**one, context=settings.kube_context, in_cluster=not one)
-        said = (*(one or ("kube_in_cluster",)), *(("kube_context",) if settings.kube_context else ()))
+        source = "kubernetes_url" if settings.kubernetes_url else "kubeconfig" if settings.kubeconfig else "kube_in_cluster"
+        said = (source, "kube_context") if settings.kube_context else (source,)
         with blaming(*map(variable, said)):
             check_configuration(kubernetes)
     if settings.prometheus_url:
