@@ -11,7 +11,7 @@ from app.tools.answers import Arguments, Findings, KubeName, Reading, answer, re
 from app.tools.kubernetes_client import KubernetesClient
 from app.tools.kubernetes_logs import KubernetesLogs
 from app.tools.log_source import LogAnswer, LogLine, LogQuery
-from app.tools.log_text import digest
+from app.tools.log_text import digested
 
 MAX_TAIL = 5_000
 DATA_LINES = 1_000
@@ -49,7 +49,7 @@ class GetLogs:
         a = arguments
         query = LogQuery(namespace=a.namespace, pod=a.pod, container=a.container or "", previous=a.previous, limit=a.tail_lines, newest=True)
         got, lines, baseline, note = await self._read(a, query, context)
-        found = digest(lines, baseline, context.now)
+        found = await digested(lines, baseline, context.now)
         status = ToolStatus.NO_DATA if got.status is ToolStatus.OK and not lines else got.status
         of = f"{a.namespace}/{a.pod}" + (f"/{a.container}" if a.container else "") + (" (former run)" if a.previous else "")
         summary = f"{len(lines)} log lines of {of}" if lines else f"No logs of {of}" + (f": {got.note}" if got.note else "")

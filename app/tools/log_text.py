@@ -3,6 +3,7 @@ line of each kind, and every template with its count (requirement CTX-14). Used 
 
 Lines stay word for word, so that what is quoted is in the text."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ AROUND = 2  # lines before and after one that tells of an error
 END = 20  # the last words are always shown
 TEMPLATES = 60
 DATA_TEMPLATES = 200
+LARGE = 500  # lines: some 5 ms
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,13 @@ def digest(lines: Sequence[LogLine], baseline: Sequence[LogLine] = (), now: date
     rest = f"{len(lines) - len(shown)} of {len(lines)} lines left out of the text"
     rest += f", {len(templates) - len(told)} of {len(templates)} templates" if len(templates) > len(told) else ""
     return Digest([head, *_with_gaps(texts, shown), "templates:", *_told(told)], templates, rest)
+
+
+async def digested(lines: Sequence[LogLine], baseline: Sequence[LogLine], now: datetime) -> Digest:
+    """The same; a large one is made in a thread, so that what else is served goes on meanwhile."""
+    if len(lines) + len(baseline) <= LARGE:
+        return digest(lines, baseline, now)
+    return await asyncio.to_thread(digest, lines, baseline, now)
 
 
 def written(lines: Sequence[LogLine]) -> list[str]:

@@ -13,7 +13,7 @@ from app.domain.tool import Provenance, ToolContext, ToolResult, ToolStatus, Win
 from app.tools.answers import Arguments, Findings, KubeName, LooseName, Reading, answer, read_spec
 from app.tools.log_findings import findings
 from app.tools.log_source import MAX_LINES, LogQuery, LogSource
-from app.tools.log_text import digest
+from app.tools.log_text import digested
 
 DATA_LINES = 1_000
 MAX_LINE = 4_000
@@ -75,7 +75,7 @@ class SearchLogs:
         begin = end - timedelta(minutes=a.new_since_minutes) if a.new_since_minutes else window.start
         baseline = [line for line in got.lines if line.at is not None and line.at < begin]
         lines = [line for line in got.lines if line.at is None or line.at >= begin]
-        found = digest(lines, baseline, context.now)
+        found = await digested(lines, baseline, context.now)
         what = "/".join(str(v) for v in (a.namespace, a.service, a.pod, a.container, a.node, a.unit) if v)
         status = ToolStatus.NO_DATA if got.status is ToolStatus.OK and not lines else got.status
         summary = f"{len(lines)} log lines of {what} in {name}, {found.errors} tell of errors" if lines else f"No logs of {what} in {name}"
