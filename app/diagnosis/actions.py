@@ -43,6 +43,16 @@ CATALOGUE: dict[str, Entry] = {
     "raise_cpu": _advice("Raise the cpu limit and request", "the container is throttled less", "set it back"),
     "raise_maximum": _advice("Raise the autoscaler's maximum", "more replicas share the load", "set it back"),
     "restart_unit": _advice("Start the unit on the node again", "the node works and reports again", "stop it"),
+    "restart_clock": _advice("Start the time service of the node again", "the clock comes back to its source's time", "stop it"),
+    "restart_webhook": _advice("Bring the webhook's own pods back", "refused objects are admitted at the next retry", "none needed"),
+    "ask_provider": _check("See which callers are hit", "get pods -A -o wide"),
+    "show_webhooks": _check(
+        "See the webhooks and where they are served", "get validatingwebhookconfigurations,mutatingwebhookconfigurations -o wide"
+    ),
+    "describe_delivery": _check("See what the delivery tool says", "get events -n {ns} --sort-by=.lastTimestamp"),
+    "show_monitoring": _check("See whether the monitoring runs", "get pods -A -o wide"),
+    "correct_monitoring": _advice("Correct the configuration or rule that does not load", "the next reload succeeds", "restore the former file"),
+    "relieve_monitoring": _advice("Give it more memory, or drop series and queries it need not hold", "it keeps up again", "set it back"),
     "correct_selector": _advice("Make the Service's selector equal to the pods' labels", "endpoints appear at once", "restore the former selector"),
     "correct_service_port": _advice("Make the Service's port, targetPort and protocol those of the container", "connections succeed", "restore them"),
     "describe_pod": _check("See what the pod says", "describe pod {pod} -n {ns}"),

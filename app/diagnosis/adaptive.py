@@ -10,6 +10,7 @@ from app.diagnosis.kube import is_unhealthy, statuses
 from app.diagnosis.ranking import Candidate, leaders
 from app.diagnosis.reading import ALIASES, Seen, dig
 from app.diagnosis.signals.nodes import UNIT_QUERY
+from app.diagnosis.signals.slowness import RETRANSMITS_QUERY
 from app.diagnosis.world import World
 from app.domain.case import Signal
 from app.domain.frozen import JsonObject
@@ -86,6 +87,8 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
         yield Ask("check_quotas", {"namespace": namespace}, "see which quota or account refuses")
     if kinds & {"latency_rose", "errors_rose", "traffic_fell", "traffic_rose", "throttling_rose"}:
         yield Ask("get_metrics", {"namespace": namespace}, "see which callee became slow first")
+    if "latency_rose" in kinds:
+        yield Ask("query_prometheus", {"query": RETRANSMITS_QUERY, "minutes": 60}, "see whether a node loses packets")
     logs = [a for pod in _suspects(world, ranked) for a in _logs(pod)]
     yield from logs[:LOGS_PER_ROUND]
     yield from [_log(pod, "read what the one that is asked for says") for pod in _asked_pods(world, found)][:LOGS_PER_ROUND]

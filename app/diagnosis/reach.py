@@ -19,6 +19,14 @@ def reach(world: World, ref: ObjectRef) -> frozenset[str]:
         found |= {f"{scaled.get('kind')}/{ref.namespace}/{scaled.get('name')}"} if isinstance(scaled, dict) else set()
     elif ref.kind == "ControlPlane":
         found |= {str(w) for w in _workloads(world)}
+    elif ref.kind == "Webhook":
+        refused = [e for e in world.events if e.item.get("reason") == "FailedCreate" and f'"{ref.name}"' in str(e.item.get("message"))]
+        found |= {str(world.top(world.about(e))) for e in refused}
+    elif ref.kind == "External":
+        said = [r for r in world.readings if r.tool == "get_logs" and ref.name in r.result.text]
+        found |= {str(world.workload_of(p)) for r in said for p in world.of("Pod") if p.name == r.result.data.get("pod")}
+    elif ref.kind == "Cluster":
+        found |= {f"Node//{n.name}" for n in world.of("Node")}
     elif ref.kind == "ServiceAccount":
         pods = [p for p in world.of("Pod") if p.namespace == ref.namespace and (p.at("spec", "serviceAccountName") or "default") == ref.name]
         found |= {str(world.workload_of(p)) for p in pods}

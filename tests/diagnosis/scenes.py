@@ -152,9 +152,9 @@ def shop() -> Scene:
         scene.add("Node", {"metadata": {"name": name, "labels": labels}, "spec": {}, "status": {"conditions": [ready], "allocatable": room}})
         lease = {"name": name, "namespace": "kube-node-lease"}
         scene.add("Lease", {"metadata": lease, "spec": {"holderIdentity": name, "renewTime": ago(0.1)}})
-    _workload(scene, "web", 8000, [{"name": "CART_ADDR", "value": "cart:8080"}], "worker-a")
-    _workload(scene, "cart", 8080, [{"name": "STORE_ADDR", "value": "store:5432"}], "worker-b")
-    _workload(scene, "store", 5432, [], "worker-b")
+    add_workload(scene, "web", 8000, [{"name": "CART_ADDR", "value": "cart:8080"}], "worker-a")
+    add_workload(scene, "cart", 8080, [{"name": "STORE_ADDR", "value": "store:5432"}], "worker-b")
+    add_workload(scene, "store", 5432, [], "worker-b")
     scene.edges = [{"caller": "web", "callee": "cart"}, {"caller": "cart", "callee": "store"}]
     for name in ("web", "cart", "store"):
         scene.says("listening\nrequest done in 3 ms\nrequest done in 4 ms", name)
@@ -172,7 +172,7 @@ EMPTY = (
 )
 
 
-def _workload(scene: Scene, name: str, port: int, env: list[Json], node: str) -> None:
+def add_workload(scene: Scene, name: str, port: int, env: list[Json], node: str) -> None:
     digest = "5c9f7d8b6"
     labels = {"app": name}
     pod_labels = {**labels, "pod-template-hash": digest}

@@ -1,6 +1,6 @@
 """All causes the rules can name. A new cause is one entry in the file of its family, or a new file listed here."""
 
-from app.diagnosis.causes import admission, dependency, infrastructure, performance, routing, runtime, scheduling, startup
+from app.diagnosis.causes import admission, dependency, infrastructure, operations, performance, routing, runtime, scheduling, startup
 from app.diagnosis.causes.rule import CauseRule
 from app.diagnosis.causes.vocabulary import CAUSES
 
@@ -15,4 +15,5 @@ RULES: tuple[CauseRule, ...] = (
     *performance.RULES,
     *dependency.RULES,
     *infrastructure.RULES,
+    *operations.RULES,
 )

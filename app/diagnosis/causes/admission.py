@@ -80,6 +80,15 @@ RULES = (
         actions=("describe_workload", "roll_back"),
     ),
     CauseRule(
+        id="admission_webhook_unavailable",
+        needs=("webhook_unavailable",),
+        strength=0.9,
+        mechanism="The admission webhook {what} cannot be asked, and nothing is admitted without it",
+        explains=_REFUSED,
+        beats=("rollout_stuck",),
+        actions=("show_webhooks", "restart_webhook"),
+    ),
+    CauseRule(
         id="rbac_denied",
         needs=("log_forbidden",),
         strength=0.72,

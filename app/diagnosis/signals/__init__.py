@@ -10,19 +10,37 @@ from app.diagnosis.signals import (
     logs,
     metrics,
     nodes,
+    operations,
     probes,
     quotas,
     scheduling,
     services,
     since_release,
+    slowness,
     storage,
     workloads,
 )
 from app.diagnosis.world import World
 from app.domain.case import Signal
 
-FAMILIES = (containers, images, scheduling, probes, admission, workloads, services, addresses, nodes, storage, quotas, deploys, logs, metrics)
-JOINS = (joins, since_release)
+FAMILIES = (
+    containers,
+    images,
+    scheduling,
+    probes,
+    admission,
+    workloads,
+    services,
+    addresses,
+    nodes,
+    storage,
+    quotas,
+    deploys,
+    logs,
+    metrics,
+    operations,
+)
+JOINS = (joins, slowness, since_release)
 
 
 def find(world: World) -> tuple[Signal, ...]:

@@ -74,7 +74,8 @@ def _refusal(world: World, source: Seen, where: ObjectRef, message: str) -> Foun
         found = pattern.search(message)
         if found:
             what = next((g for g in found.groups() if g), "")
-            yield signal(kind, where, f"Pods of {where.name} are refused: {message[-160:]}", quote, when, {"what": what, "message": message})
+            at_fault = ObjectRef(kind="Webhook", name=what) if kind == "webhook_unavailable" else where
+            yield signal(kind, at_fault, f"Pods of {where.name} are refused: {message[-160:]}", quote, when, {"what": what, "message": message})
             yield signal("pods_refused", where, f"Pods of {where.name} are refused", quote, when, {"what": what})
             return
 

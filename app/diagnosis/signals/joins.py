@@ -1,6 +1,7 @@
 """Facts that only two families together show: who asks in vain for whom, what the alert is about. Runs after all
 families, on their signals."""
 
+import re
 from collections.abc import Iterator
 
 from app.diagnosis.signals.addresses import in_cluster
@@ -10,30 +11,20 @@ from app.domain.target import ObjectRef
 
 ASKED = ("log_connection_refused", "log_dns_failure")
 TARGETED = ("scaled_to_zero", "autoscaler_blind", "cron_job_suspended", "cpu_rose")
+_PUBLIC = re.compile(r"(?!.*\.(local|internal|lan|svc|cluster)$)([a-z0-9-]+\.)+[a-z]{2,}", re.I)
+_DATABASE = re.compile(
+    r"^(DB|DATABASE|POSTGRES|POSTGRESQL|PG|MYSQL|MARIADB|MONGO|MONGODB|ORACLE|MSSQL)_?|=(jdbc:|postgres|mysql|mariadb|mongodb|sqlserver)", re.I
+)
 ADDRESSES = ("address_near_miss", "address_unknown_host", "address_port_unknown")
 
 
 def join(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
     yield from _asked_for(world, found)
     yield from _asks_in_vain(world, found)
-    yield from _slow_callees(world, found)
+    yield from _outside(world, found)
     for signal in found:
         if signal.object in (world.case.target.workload, world.case.target.ref) and signal.kind in TARGETED:
             yield signal.model_copy(update={"kind": "is_target", "claim": f"The alert is about {signal.object}"})
-
-
-def _slow_callees(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
-    """A slow workload that calls a slow or throttled one is its victim first of all."""
-    slow = {s.object.name: s for s in found if s.kind in ("latency_rose", "throttling_rose")}
-    told: set[str] = set()
-    for signal in found:
-        if signal.kind == "latency_rose" and signal.object.name not in told:
-            callees = [n for n in sorted(slow) if n != signal.object.name and signal.object.name in world.callers_of(n)]
-            if callees:
-                told.add(signal.object.name)
-                claim = f"{signal.object.name} calls {callees[0]}, which is slow too"
-                cause = slow[callees[0]]
-                yield cause.model_copy(update={"kind": "callee_slow_too", "object": signal.object, "claim": claim})
 
 
 def _host(world: World, signal: Signal) -> str:
@@ -51,6 +42,15 @@ def _asked_for(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
                 yield signal.model_copy(update={"kind": "asked_for", "object": where, "claim": claim})
 
 
+def _outside(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
+    """Logs that name a host outside the cluster, whose name does resolve: it refuses, or answers too late."""
+    for signal in found:
+        host = str(signal.facts.get("host") or "") if signal.kind in ("log_connection_refused", "log_timeout") else ""
+        if _PUBLIC.fullmatch(host) and not _host(world, signal):
+            claim = f"{signal.object.name} gets no answer from {host}, which is outside the cluster"
+            yield signal.model_copy(update={"kind": "outside_silent", "object": ObjectRef(kind="External", name=host), "claim": claim})
+
+
 def _asks_in_vain(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
     """A client whose log fails on the very address its environment names."""
     for address in found:
@@ -60,3 +60,5 @@ def _asks_in_vain(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
                 if told and signal.object == address.object and str(address.facts["host"]) in signal.quote:
                     claim = f"{address.object.name} fails on {address.facts['host']}"
                     yield signal.model_copy(update={"kind": "asks_in_vain", "claim": claim})
+                    if _DATABASE.search(f"{address.facts['variable']}={address.facts['value']}"):
+                        yield address.model_copy(update={"kind": "database_asked_in_vain", "claim": claim})

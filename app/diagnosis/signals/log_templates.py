@@ -50,6 +50,40 @@ TEMPLATES = (
         "the API server refuses the account",
         r'(?P<account>system:serviceaccount:[\w.-]+:[\w.-]+)"? cannot (?P<verb>\w+) resource "?(?P<what>[\w.]+)',
     ),
+    _t("log_port_in_use", "its port is taken already", r"address already in use|\bEADDRINUSE\b|port is already (allocated|in use)"),
+    _t(
+        "log_collecting",
+        "the runtime spends its time collecting garbage",
+        r"GC overhead limit exceeded|\[gc\].{0,40}overhead, spent|Pause Full .{0,60}\b\d{4,}(\.\d+)?ms|long (GC|garbage collection) pause",
+    ),
+    _t(
+        "log_hang",
+        "the process does not progress",
+        r"all goroutines are asleep - deadlock|Found one Java-level deadlock|WORKER TIMEOUT|event loop (is |was )?blocked for",
+        r"Thread Thread\[.{0,80}has been blocked for|blocked for more than \d+ seconds",
+    ),
+    _t(
+        "log_slow_query",
+        "a query takes long or waits for a lock",
+        r"\bslow query\b|\bduration: \d{4,}\.\d+ ms\b|canceling statement due to (statement|lock) timeout",
+        r"Lock wait timeout exceeded|Deadlock found when trying to get lock|process \d+ detected deadlock|ERROR: +deadlock detected",
+    ),
+    _t(
+        "log_consumer_lag",
+        "a consumer does not keep up",
+        r"consumer lag|lag of \d+ messages|\bslow consumer\b|max\.poll\.interval\.ms|consumer is (too slow|lagging|behind)",
+    ),
+    _t(
+        "log_replication_lag",
+        "a replica is behind",
+        r"replication lag|replica (is|lags) .{0,40}behind|Seconds_Behind_(Master|Source): [1-9]|requested WAL segment \S+ has already been removed",
+    ),
+    _t(
+        "log_broker_partition",
+        "nodes of the broker do not see one another",
+        r"network partition detected|inconsistent_database|partial partition detected|\brunning_partitioned_network\b|Mnesia.{0,40}partition",
+        r"\bLEADER_NOT_AVAILABLE\b|has no leader|NotEnoughReplicas|lost quorum of brokers",
+    ),
     _t("log_disk_full", "no space is left", r"no space left on device|\bENOSPC\b|disk (is )?full|disk quota exceeded"),
     _t("log_certificate_expired", "a certificate is past its date", r"certificate has expired|certificate expired|CERT_HAS_EXPIRED"),
     _t(
@@ -102,6 +136,12 @@ TEMPLATES = (
         "log_clean_shutdown",
         "the process ended on request",
         r"received (signal )?(SIG)?term|shutting down gracefully|signal terminated|graceful(ly)? (shutdown|stopp)",
+    ),
+    _t(
+        "log_timeout",
+        "a peer answers too late",
+        r"(timed? ?out|timeout|deadline exceeded).{0,40}\b(calling|waiting for|reading from|from|to) (https?://)?(?P<host>[\w-]+(\.[\w-]+)*)(:\d+)?",
+        r"(?P<host2>[\w-]+(\.[\w-]+)*):\d+.{0,40}(read timed out|i/o timeout|context deadline exceeded)",
     ),
     _t("log_error", "an error happened", r"\b(error|exception|failed|failure)\b"),
 )

@@ -78,6 +78,7 @@ def _shape(world: World, reading: Reading, one: Series) -> Found:
         kind, seen = _leap(one.name, change), change
     if kind and seen is not None:
         facts = {"before": round(seen.before, 4), "after": round(seen.after, 4), "series": one.name, "at": iso(seen.at), **_source(one)}
+        facts |= {"quantile": one.labels["quantile"]} if one.labels.get("quantile") else {}
         claim = f"{one.name} of {where.name} went from {_told(one.name, seen.before)} to {_told(one.name, seen.after)}"
         yield signal(kind, where, claim, _line(reading, one), seen.at, facts)
 

@@ -1,10 +1,11 @@
 """Nodes, their leases and the units on them -> which part of a node is gone. Reads `check_nodes`, `check_events`, and
 series of `node_systemd_unit_state` (`query_prometheus`, `get_metrics`)."""
 
+import re
 from datetime import datetime, timedelta
 
 from app.diagnosis.kube import condition, moment
-from app.diagnosis.reading import Reading, Seen
+from app.diagnosis.reading import Reading, Seen, rows
 from app.diagnosis.series import Series, when
 from app.diagnosis.world import Found, World, cite, signal
 from app.domain.target import ObjectRef
@@ -22,10 +23,16 @@ UNITS = {
     "kube-scheduler": "unit_scheduler_down",
     "kube-controller-manager": "unit_controllers_down",
     "etcd": "unit_etcd_down",
+    "kube-apiserver": "unit_api_down",
 }
 UNIT_QUERY = (
     'node_systemd_unit_state{state="active",name=~"(kubelet|containerd|docker|crio|cri-docker|kube-proxy|'
-    'kube-scheduler|kube-controller-manager|etcd|k3s-agent).*"}'
+    'kube-scheduler|kube-controller-manager|kube-apiserver|etcd|k3s-agent).*"}'
+)
+MINORS_APART = 3  # the version skew policy of Kubernetes 1.28 and later
+_BROKEN = re.compile(
+    r"ReadonlyFilesystem|Hardware|\bEDAC\b|Machine check|\bMCE\b|uncorrect(ed|able)|I/O error|Ext4Error|medium error|CorruptDocker|KernelDeadlock",
+    re.I,
 )
 LEASE_LIMIT = timedelta(seconds=60)  # kubelets renew every 10 s; the node controller gives up after 40-50 s
 
@@ -33,6 +40,8 @@ LEASE_LIMIT = timedelta(seconds=60)  # kubelets renew every 10 s; the node contr
 def find(world: World) -> Found:
     for node in world.of("Node"):
         yield from _node(world, node)
+        yield from _hardware(world, node)
+    yield from _versions(world)
     for reading in world.readings:
         renewals = {str(lease.get("node")): str(lease.get("renewTime")) for lease in reading.items("leases")}
         newest = max((m for m in map(moment, renewals.values()) if m), default=world.now)
@@ -66,6 +75,57 @@ def _node(world: World, node: Seen) -> Found:
             )
 
 
+def _hardware(world: World, node: Seen) -> Found:
+    """Conditions and events that node-problem-detector or the kernel's log reader set for broken disks and memory."""
+    where = ObjectRef(kind="Node", name=node.name)
+    for told in rows(node.at("status", "conditions")):
+        kind, message = str(told.get("type")), str(told.get("message") or "")
+        if told.get("status") == "True" and _BROKEN.search(f"{kind} {told.get('reason')} {message}"):
+            source = cite(node.reading, (node.name, message), (node.name, kind), (kind,))
+            facts = {"node": node.name, "reason": str(told.get("reason") or kind)}
+            yield signal(
+                "hardware_reported", where, f"Node {node.name} reports {kind}: {message}", source, moment(told.get("lastTransitionTime")), facts
+            )
+    for event in world.events_on("Node", "", node.name) + world.events_on("Node", "default", node.name):
+        message = str(event.item.get("message"))
+        if event.item.get("type") == "Warning" and _BROKEN.search(message) and world.age(event) <= timedelta(hours=1):
+            facts = {"node": node.name, "reason": str(event.item.get("reason"))}
+            yield signal(
+                "hardware_reported",
+                where,
+                f"Node {node.name}: {message[:160]}",
+                cite(event.reading, (message,)),
+                moment(event.item.get("first")),
+                facts,
+            )
+
+
+def _versions(world: World) -> Found:
+    """Kubelets more than the supported three minor versions apart, or any apart when the alert is about versions."""
+    told = {n.name: str(n.at("status", "nodeInfo", "kubeletVersion") or "") for n in world.of("Node")}
+    minors = {m: n for n, v in sorted(told.items()) if (m := _minor(v)) is not None}
+    asked = any(re.search(r"version", a.name, re.I) for a in world.case.alerts)
+    if len(minors) > 1 and (asked or max(minors) - min(minors) > MINORS_APART):
+        oldest, newest = (told[minors[pick(minors)]] for pick in (min, max))
+        source = world.get("Node", "", minors[min(minors)])
+        if source is not None:
+            claim = f"Kubelets of {oldest} and {newest} run in one cluster"
+            facts = {"oldest": oldest, "newest": newest}
+            yield signal(
+                "versions_apart",
+                ObjectRef(kind="Cluster", name="cluster"),
+                claim,
+                cite(source.reading, (source.name, oldest), (oldest,)),
+                None,
+                facts,
+            )
+
+
+def _minor(version: str) -> int | None:
+    match = re.match(r"v?1\.(\d+)", version)
+    return int(match[1]) if match else None
+
+
 def _lease(world: World, reading: Reading, node: str, renewed: str, newest: datetime) -> Found:
     """Stale beside the newest lease of the same reading: clocks and the time of reading may be off, nodes agree."""
     when = moment(renewed)
@@ -86,6 +146,6 @@ def _unit(one: Series, reading: Reading) -> Found:
         fell = when(next((one.values[i + 1][0] for i in reversed(range(len(one.values) - 1)) if one.values[i][1] > 0), one.values[0][0]))
         source = cite(reading, (unit, node, "active"), (unit, node))
         facts = {"unit": unit, "node": node}
-        plane = kind in ("unit_controllers_down", "unit_etcd_down")
+        plane = kind in ("unit_controllers_down", "unit_etcd_down", "unit_api_down")
         where = ObjectRef(kind="ControlPlane", name=unit.removesuffix(".service")) if plane else ObjectRef(kind="Node", name=node)
         yield signal(kind, where, f"Unit {unit} is not active on node {node}", source, fell, facts)
