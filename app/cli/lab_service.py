@@ -22,6 +22,7 @@ def lab_settings(addresses: Addresses, data_dir: Path, edges: list[JsonObject], 
         "kubernetes_url": addresses.kubernetes,
         "prometheus_url": addresses.prometheus,
         "http_proxy_url": addresses.proxy,
+        "loki_url": addresses.loki,
         "service_map": service_map,
     }
     return Settings.model_construct(**{**defaults, **lab, **changes})
