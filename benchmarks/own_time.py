@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 
 from app.cli.evaluate import evaluate_all
-
 from tests.real.processes import ROOT
 
 
