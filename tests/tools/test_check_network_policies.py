@@ -186,7 +186,7 @@ async def test_kinds_of_traffic_are_capped_with_totals_and_dropped_ones_come_fir
         ({k: v for k, v in shop(policy("p")).items() if k != "Pod"}, {}, ToolStatus.DENIED),
     ],
 )
-async def test_absence_and_refusal_are_told_apart(context: ToolContext, world: Any, arguments: dict[str, str], status: ToolStatus) -> None:
+async def test_absence_and_refusal_are_told_apart(context: ToolContext, world: Any, arguments: dict[str, Any], status: ToolStatus) -> None:
     got = await ask(context, world, **arguments)
     assert got.status is status
     assert (status is not ToolStatus.DENIED) or "missing permission: list" in got.note

@@ -9,8 +9,8 @@ from app.domain.tool import ToolContext, ToolStatus
 from app.tools import events
 from app.tools.kubernetes_trim import trim
 from tests.tools.objects import Object, event, pod, world
-from tests.tools.servers import Reply
-from tests.tools.test_kubernetes_tools import ask, kubernetes, shop
+from tests.tools.servers import Reply, kubernetes
+from tests.tools.test_kubernetes_tools import ask, shop
 
 ABOUT = {"kind": "Pod", "namespace": "shop", "name": "cart-7d-a"}
 

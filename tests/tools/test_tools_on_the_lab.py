@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.shared, pytest.mark.slow]
 
 
 def calls(namespace: str) -> list[tuple[str, dict[str, Any]]]:
-    named = ("check_pods", "check_events", "get_recent_deploys", "check_workloads", "check_services", "check_storage", "check_quotas", "get_metrics")
-    named += ("check_config", "check_ingresses", "check_network_policies")
+    named = ["check_pods", "check_events", "get_recent_deploys", "check_workloads", "check_services", "check_storage", "check_quotas", "get_metrics"]
+    named += ["check_config", "check_ingresses", "check_network_policies"]
     return [*((name, {"namespace": namespace}) for name in named), ("check_nodes", {}), ("get_alerts", {})]
 
 
