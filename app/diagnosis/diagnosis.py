@@ -21,11 +21,24 @@ def cause_ids() -> tuple[str, ...]:
     return tuple(CAUSES)
 
 
+Thought = tuple[World, tuple[Signal, ...], tuple[Candidate, ...]]
+
+
 class RulesDiagnosis:
-    """Fills `Diagnosis` of `agent/ports.py`. Keeps nothing between calls."""
+    """Fills `Diagnosis` of `agent/ports.py`. Keeps what it derived from the last case file, and uses it only for the very
+    same object: case files do not change, so this saves time and alters no answer."""
+
+    def __init__(self) -> None:
+        self._last: tuple[CaseFile, Thought] | None = None
+
+    def _think(self, case: CaseFile) -> Thought:
+        kept = self._last
+        if kept is None or kept[0] is not case:
+            kept = self._last = (case, _think(case))
+        return kept[1]
 
     def assess(self, case: CaseFile) -> Assessment:
-        world, found, ranked = _think(case)
+        world, found, ranked = self._think(case)
         return Assessment(
             signals=found,
             hypotheses=tuple(hypothesis(c, {}) for c in ranked[:SHOWN]),
@@ -34,11 +47,11 @@ class RulesDiagnosis:
         )
 
     def conclude(self, case: CaseFile, assessment: Assessment) -> Verdict:
-        world, found, ranked = _think(case)
+        world, found, ranked = self._think(case)
         return conclude(world, found, ranked)
 
 
-def _think(case: CaseFile) -> tuple[World, tuple[Signal, ...], tuple[Candidate, ...]]:
+def _think(case: CaseFile) -> Thought:
     world = World(case)
     found = find(world)
     return world, found, rank(world, found)

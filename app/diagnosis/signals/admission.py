@@ -26,7 +26,7 @@ _SETUP = (
 
 
 def find(world: World) -> Found:
-    for event in world.events:
+    for event in reversed(world.events):  # the newest refusal is the one that holds now
         if event.item.get("reason") == "FailedCreate" and still_short(world, event):
             yield from _refusal(world, event, world.top(world.about(event)), str(event.item.get("message")))
         if event.item.get("type") == "Warning" and world.about(event).kind == "Pod":

@@ -1,9 +1,12 @@
 """Message classes of runtimes, drivers, libraries and the kernel, as they appear in logs: none is of one program.
 
-Order decides: a line counts under the first class it fits. Named groups become facts; `host`, `host2` ... are one fact."""
+Order decides: a line counts under the first class it fits. Named groups become facts; `host`, `host2` ... are one fact.
+`WORDS` are only for speed: a line without any word of a class is not tried against its patterns, so each pattern must
+need one of them."""
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,10 +16,45 @@ class Template:
     kind: str
     says: str
     pattern: re.Pattern[str]
+    words: tuple[str, ...]
+
+
+WORDS: dict[str, tuple[str, ...]] = {
+    "log_configuration": (
+        *("required", "missing", "mandatory", "not set", "must be", "invalid", "not defined", "unknown flag", "unrecognized option"),
+        *("config", "schema version"),
+    ),
+    "log_dns_failure": ("lookup", "enotfound", "eai_again", "resolve", "unknownhost", "not known", "resolution", "nxdomain"),
+    "log_connection_refused": ("connect", "dial tcp", "refused", "no route"),
+    "log_forbidden": ("serviceaccount",),
+    "log_port_in_use": ("in use", "eaddrinuse", "allocated"),
+    "log_collecting": ("gc", "garbage", "pause full"),
+    "log_hang": ("asleep", "deadlock", "worker timeout", "event loop", "blocked"),
+    "log_slow_query": ("slow query", "duration", "canceling", "lock wait", "deadlock"),
+    "log_consumer_lag": ("consumer", "lag of", "max.poll"),
+    "log_replication_lag": ("replica", "seconds_behind", "wal segment"),
+    "log_broker_partition": ("partition", "mnesia", "leader", "inconsistent_database", "notenoughreplicas", "quorum"),
+    "log_disk_full": ("space", "disk", "enospc"),
+    "log_certificate_expired": ("cert",),
+    "log_certificate_untrusted": ("cert",),
+    "log_credentials": ("authentication failed", "access denied", "wrongpass", "noauth", "invalid username"),
+    "log_connections_exhausted": ("connection", "pool"),
+    "log_descriptors": ("open files", "emfile", "thread", "fork"),
+    "log_read_only_database": ("read-only", "readonly"),
+    "log_driver": ("driver", "module named"),
+    "log_rate_limited": ("429", "rate limit", "throttling"),
+    "log_heap": ("memory",),
+    "log_permission_denied": ("permission denied", "eacces", "read-only", "not permitted"),
+    "log_missing_command": ("exec format", "not found", "no such file"),
+    "log_crash": ("panic", "fatal", "traceback", "exception", "segmentation", "assertion"),
+    "log_clean_shutdown": ("term", "graceful"),
+    "log_timeout": ("timed", "timeout", "time out", "deadline exceeded"),
+    "log_error": ("error", "exception", "failed", "failure"),
+}
 
 
 def _t(kind: str, says: str, *patterns: str) -> Template:
-    return Template(kind, says, re.compile("|".join(patterns), re.I))
+    return Template(kind, says, re.compile("|".join(patterns), re.I), WORDS[kind])
 
 
 TEMPLATES = (
@@ -145,3 +183,15 @@ TEMPLATES = (
     ),
     _t("log_error", "an error happened", r"\b(error|exception|failed|failure)\b"),
 )
+
+
+@lru_cache(maxsize=4096)
+def classify(line: str) -> tuple[Template, re.Match[str]] | None:
+    """The first class a line fits. Lines repeat within a log and from round to round, so answers are kept."""
+    lowered = line.lower()
+    for template in TEMPLATES:
+        if any(word in lowered for word in template.words):
+            match = template.pattern.search(line)
+            if match is not None:
+                return template, match
+    return None

@@ -5,10 +5,12 @@ The classes are in `log_templates`. A line counts as said; how often it was said
 import re
 from datetime import datetime
 
-from app.diagnosis.kube import moment
-from app.diagnosis.reading import Reading, Seen
-from app.diagnosis.signals.log_templates import TEMPLATES
+from app.diagnosis.kube import moment, statuses
+from app.diagnosis.reading import Reading, Seen, dig
+from app.diagnosis.signals.log_templates import TEMPLATES, classify
 from app.diagnosis.world import RECENT, Found, World, cite, signal
+from app.domain.case import Signal
+from app.domain.frozen import JsonObject
 from app.domain.target import ObjectRef
 
 
@@ -22,16 +24,15 @@ def _of_container(world: World, reading: Reading) -> Found:
     pod, namespace = str(reading.result.data.get("pod") or ""), str(reading.call.args.get("namespace") or "")
     seen = world.get("Pod", namespace, pod)
     where = world.workload_of(seen) if seen else ObjectRef(kind="Pod", namespace=namespace, name=pod)
+    yield _last_words(world, reading, seen, where)
     said: dict[str, tuple[str, re.Match[str], int]] = {}
     quotable = set(reading.lines)  # of a long log the text has a choice
     for line in (str(x) for x in reading.result.data.get("lines") or []):
-        for template in TEMPLATES:
-            match = template.pattern.search(line)
-            if match is not None:
-                first = said.get(template.kind)
-                told = (line, match) if first is None or line in quotable else first[:2]
-                said[template.kind] = (*told, (first[2] if first else 0) + 1)
-                break
+        if (classed := classify(line)) is not None:
+            template, match = classed
+            first = said.get(template.kind)
+            told = (line, match) if first is None or line in quotable else first[:2]
+            said[template.kind] = (*told, (first[2] if first else 0) + 1)
     for template in TEMPLATES:
         if template.kind in said:
             line, match, count = said[template.kind]
@@ -40,6 +41,23 @@ def _of_container(world: World, reading: Reading) -> Found:
             about = _account(seen, match) if template.kind == "log_forbidden" else where
             facts = {**_groups(match), "says": template.says, "count": count, "pod": pod, "line": line[:200]}
             yield signal(template.kind, about, f"{pod} logs that {template.says} ({count} x)", cite(reading, (line,)), _time_of(line), facts)
+
+
+def _last_words(world: World, reading: Reading, pod: Seen | None, where: ObjectRef) -> Signal | None:
+    """The last line that tells of trouble, else the last line, of a container that ended with an error."""
+    name = str(reading.result.data.get("container") or reading.call.args.get("container") or "")
+    if pod is None or not world.in_trouble(pod):
+        return None
+    ends = [e for s, _ in statuses(pod.item) if not name or s.get("name") == name for e in _ends(s)]
+    lines = [x for x in reading.lines if x.strip()]
+    if not lines or not any(e.get("exitCode") for e in ends):
+        return None
+    line = next((x for x in reversed(lines) if classify(x)), lines[-1])
+    return signal("last_words", where, f"The last that {pod.name} logged of it", cite(reading, (line,)), None, {"pod": pod.name})
+
+
+def _ends(status: JsonObject) -> list[JsonObject]:
+    return [e for key in ("state", "lastState") if (e := dig(status, key, "terminated"))]
 
 
 def _account(pod: Seen | None, match: re.Match[str]) -> ObjectRef:
