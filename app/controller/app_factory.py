@@ -11,9 +11,9 @@ from app.controller import health_routes, intake_routes, reading_routes
 from app.controller.docs import describe
 from app.controller.intake import QueueLimit
 from app.controller.parts import ControllerParts
-from app.controller.problem import on_failure, on_http, on_invalid, on_refused
+from app.controller.problem import on_away, on_failure, on_http, on_invalid, on_refused
 from app.controller.request_id import RequestIds
-from app.domain.errors import Refused
+from app.domain.errors import Refused, StoreAway
 from app.domain.frozen import JsonObject
 
 DESCRIPTION = "Receives alerts, investigates each by itself, and answers with a verdict that can be checked."
@@ -35,6 +35,7 @@ def create_app(parts: ControllerParts, lifespan: Callable[[FastAPI], AbstractAsy
     app.state.queue_limit = QueueLimit()
     app.add_middleware(RequestIds, new_id=parts.new_id)
     app.add_exception_handler(Refused, on_refused)
+    app.add_exception_handler(StoreAway, on_away)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(Exception, on_failure)

@@ -1,6 +1,7 @@
 """The two doors for alerts: `POST /alerts` (one native alert, answers with the report) and `POST /webhooks/alertmanager`."""
 
 import math
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -16,7 +17,7 @@ from app.controller.parts import ControllerParts, parts_of
 from app.controller.report_view import FullAnswer, full_answer
 from app.controller.wire import Receipt, receipt
 from app.domain.alert import Alert, Source
-from app.domain.errors import Refused
+from app.domain.errors import Refused, StoreAway
 from app.domain.frozen import JsonObject
 from app.domain.intake import Intake
 from app.domain.investigation import Investigation, is_final
@@ -82,12 +83,9 @@ async def post_alert(
         return _intake(Source.NATIVE, envelope, (native_alert(document, envelope.receive()),))
 
     taken = await take(request, read)
-    first = next(iter(taken.accepted.dispositions), None)
-    if seconds > 0 and first and first.investigation_id and await parts.engine.wait(first.investigation_id, seconds):
-        investigation = await parts.investigations.get(first.investigation_id)
-        if investigation is not None and is_final(investigation.status):
-            alert = _sent(taken, investigation, first.alert_id)
-            return JSONResponse(full_answer(alert, investigation, await _events(parts, investigation.id)).model_dump(mode="json"))
+    with suppress(StoreAway):  # it is accepted all the same: a 503 would make the sender send it twice
+        if answered := await _report(parts, taken, seconds):
+            return answered
     return _accepted(taken, "respond-async" in request.headers.get("prefer", "").lower())
 
 
@@ -107,6 +105,18 @@ async def post_webhook(request: Request) -> JSONResponse:
         return _intake(hook.source, envelope, hook.alerts).model_copy(update={"quarantined": hook.quarantined})
 
     return _accepted(await take(request, read), False)
+
+
+async def _report(parts: ControllerParts, taken: Taken, seconds: float) -> JSONResponse | None:
+    """None if it is not there within `seconds`."""
+    first = next(iter(taken.accepted.dispositions), None)
+    if seconds <= 0 or not first or not first.investigation_id or not await parts.engine.wait(first.investigation_id, seconds):
+        return None
+    investigation = await parts.investigations.get(first.investigation_id)
+    if investigation is None or not is_final(investigation.status):
+        return None
+    alert = _sent(taken, investigation, first.alert_id)
+    return JSONResponse(full_answer(alert, investigation, await _events(parts, investigation.id)).model_dump(mode="json"))
 
 
 def _intake(source: Source, envelope: Envelope, alerts: tuple[Alert, ...]) -> Intake:

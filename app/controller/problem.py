@@ -60,6 +60,11 @@ async def on_refused(request: Request, error: Exception) -> JSONResponse:
     return problem(request, failed, getattr(failed, "quarantine_id", ""), wait)
 
 
+async def on_away(request: Request, _: Exception) -> JSONResponse:
+    """The store takes nothing just now: the sender keeps what it has and comes again."""
+    return await on_refused(request, Refused(503, Reason.UNAVAILABLE, "the database does not answer just now; send it again later"))
+
+
 async def on_http(request: Request, error: Exception) -> JSONResponse:
     """Unknown routes and methods."""
     failed = cast(HTTPException, error)

@@ -6,6 +6,7 @@ SreAgentError
 ├── ModelFailure          the model did not give a usable answer: the rules take over
 ├── ReplayDiverged        a replay met another call than the trail holds
 ├── WriteInDoubt          a write was begun and has no recorded result: it goes to a person
+├── StoreAway             the database does not answer, or takes nothing, just now: wait and try again
 ├── CannotStart           a setting, or what it names, cannot be used: the sentence names the setting and the fix
 ├── IllegalMove           a status machine was asked for a move that is not in its table
 └── CircularDependency    a plan whose steps wait for one another
@@ -61,6 +62,11 @@ class ReplayDiverged(SreAgentError):
 
 class WriteInDoubt(SreAgentError):
     """A write was begun in an earlier run and has no recorded result. It is never run again: a person must look."""
+
+
+class StoreAway(SreAgentError):
+    """The database does not answer or takes nothing (stopped, full, locked) just now. Nothing is wrong with what was asked:
+    waiting helps."""
 
 
 class CannotStart(SreAgentError):

@@ -5,7 +5,6 @@ crash); what is durable about a run is the trail. So a workflow here has no step
 """
 
 import asyncio
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
 
 from app.domain.frozen import JsonObject
 from app.domain.investigation import InvestigationStatus, is_final
+from app.runtime.engine_logs import join_our_logs
 from app.runtime.ports import Work
 from app.runtime.system_database import system_engine
 from app.store.continuations import Continuations
@@ -68,7 +68,7 @@ class DbosEngine:
         self._leaving = False
 
     async def launch(self) -> None:
-        logging.getLogger("dbos").addHandler(logging.NullHandler())  # or DBOS adds one of its own, past our redactor
+        join_our_logs()
         DBOS(
             config={
                 "name": NAME,

@@ -1,8 +1,14 @@
 """The runtime as one part: `main` starts it when everything the agent needs is there, and stops it first."""
 
+import asyncio
+
+import structlog
+
 from app.runtime.dbos_engine import DbosEngine
 from app.runtime.reaper import Reaper
 from app.runtime.upkeep import Upkeep
+
+log = structlog.get_logger()
 
 
 class Service:
@@ -24,4 +30,6 @@ class Service:
         await self._upkeep.stop()
         await self._reaper.stop()
         await self._engine.stop()
-        await self._reaper.release()
+        (outcome,) = await asyncio.gather(self._reaper.release(), return_exceptions=True)
+        if isinstance(outcome, Exception):  # a store that is away keeps nobody from stopping; the lease ends by itself
+            log.warning("lease_not_released", reason=str(outcome))

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 
-from app.domain.errors import CannotStart
+from app.domain.errors import CannotStart, StoreAway
 
 T = TypeVar("T")
+# first byte of SQLite's codes: no permission to write, busy, locked, no memory, read-only, I/O error, full, cannot open, protocol
+_SQLITE_AWAY = {3, 5, 6, 7, 8, 10, 13, 14, 15}
+_READ_ONLY = "25006"  # PostgreSQL during a fail-over
 _DAMAGE = ("not a database", "malformed")
 _PRAGMAS = ("busy_timeout=30000", "synchronous=FULL", "foreign_keys=ON")
 
@@ -63,6 +66,28 @@ def telling(engine: Engine) -> Iterator[None]:
         raise CannotStart(f"{file} cannot be used: {said}") from error
 
 
+def away(error: BaseException) -> StoreAway | None:
+    """None where asking again would not help: the query is wrong, or the data forbid it. What went before counts too: after
+    an I/O error SQLite has rolled back by itself, and the roll-back that follows fails for want of a transaction."""
+    one: BaseException | None = error
+    while one is not None:
+        if isinstance(one, SQLAlchemyError) and _waits(one):
+            said = str(getattr(one, "orig", None) or one).split("\n", 1)[0]
+            return StoreAway(f"the database is away: {said}")
+        one = one.__cause__ or one.__context__
+    return None
+
+
+def _waits(error: SQLAlchemyError) -> bool:
+    cause = getattr(error, "orig", None)
+    code = getattr(cause, "sqlite_errorcode", None)
+    if code is not None:
+        return code & 0xFF in _SQLITE_AWAY
+    if isinstance(error, OperationalError | InterfaceError | TimeoutError) or getattr(error, "connection_invalidated", False):
+        return True
+    return getattr(cause, "sqlstate", "") == _READ_ONLY
+
+
 def is_sqlite(engine: Engine | Connection) -> bool:
     return engine.dialect.name == "sqlite"
 
@@ -94,11 +119,15 @@ class Reads:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="store-read")
 
     async def run(self, fn: Callable[[Connection], T]) -> T:
+        """Raises StoreAway when the database does not answer."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, fn)
 
     def close(self) -> None:
         self._threads.shutdown()
 
     def _read(self, fn: Callable[[Connection], T]) -> T:
-        with self._engine.begin() as connection:
-            return fn(connection)
+        try:
+            with self._engine.begin() as connection:
+                return fn(connection)
+        except SQLAlchemyError as error:
+            raise (away(error) or error) from error

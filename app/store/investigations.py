@@ -22,6 +22,7 @@ from app.store.trail import append
 from app.store.writer import Writer
 
 _ANSWERS = [EventType.TOOL_RESULT.value, EventType.LLM_RESULT.value]
+_EXCUSED = "excused"
 _BARE = [column for column in t.c if column.name not in ("plan", "results")]
 
 
@@ -57,9 +58,10 @@ class Investigations:
         rows = await self._reads.run(lambda connection: connection.execute(select(t.c.status, func.count()).group_by(t.c.status)).all())
         return dict.fromkeys(InvestigationStatus, 0) | {InvestigationStatus(status): count for status, count in rows}
 
-    async def start(self, investigation_id: str) -> Begun:
-        """To running, or note RESUMED if it runs already; counts the attempt. IllegalMove if it has ended."""
-        return await self._writer.run(lambda connection: self._start(connection, investigation_id))
+    async def start(self, investigation_id: str, excused: bool = False) -> Begun:
+        """To running, or note RESUMED if it runs already; counts the attempt. IllegalMove if it has ended. `excused`: the
+        run before ended for a reason outside, and does not count as fruitless."""
+        return await self._writer.run(lambda connection: self._start(connection, investigation_id, excused))
 
     async def finish(self, investigation_id: str, status: InvestigationStatus, report: JsonObject, notices: tuple[JsonObject, ...] = ()) -> None:
         """Report, AGENT_DONE and the notices in one transaction; again with the same content is harmless.
@@ -84,7 +86,7 @@ class Investigations:
 
         await self._writer.run(ask)
 
-    def _start(self, connection: Connection, investigation_id: str) -> Begun:
+    def _start(self, connection: Connection, investigation_id: str, excused: bool) -> Begun:
         resumed = _status(connection, investigation_id) is InvestigationStatus.RUNNING
         values: dict[str, Any] = {"attempts": t.c.attempts + 1}
         if resumed:
@@ -96,7 +98,8 @@ class Investigations:
         if found is None:  # pragma: no cover - the move above would have failed
             raise IllegalMove(f"investigation {investigation_id} is unknown")
         if resumed:
-            append(connection, investigation_id, self._clock(), EventType.RESUMED, f"attempt:{found.attempts}", {"attempt": found.attempts})
+            key = f"{_EXCUSED if excused else 'attempt'}:{found.attempts}"
+            append(connection, investigation_id, self._clock(), EventType.RESUMED, key, {"attempt": found.attempts})
         return Begun(found, resumed, _fruitless(connection, investigation_id))
 
     def _finish(
@@ -146,7 +149,8 @@ def _status(connection: Connection, investigation_id: str) -> InvestigationStatu
 def _fruitless(connection: Connection, investigation_id: str) -> int:
     e = trail_events.c
     answer = select(func.coalesce(func.max(e.sequence), 0)).where(e.investigation_id == investigation_id, e.type.in_(_ANSWERS))
-    resumes = select(func.count()).where(e.investigation_id == investigation_id, e.type == EventType.RESUMED.value)
+    counted = (e.type == EventType.RESUMED.value, e.key.not_like(f"{_EXCUSED}:%"))
+    resumes = select(func.count()).where(e.investigation_id == investigation_id, *counted)
     return connection.scalar(resumes.where(e.sequence > answer.scalar_subquery())) or 0
 
 

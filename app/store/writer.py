@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from app.domain.errors import Refused
 from app.domain.reason import Reason
+from app.store.engine import away
 
 T = TypeVar("T")
 _TRIES = 3  # of a piece that lost a race, and of a transaction that was chosen as a deadlock's victim
@@ -75,7 +76,8 @@ class Writer:
             self._thread.join()
 
     async def run(self, fn: Callable[[Connection], T], *, intake: bool = False) -> T:
-        """Run `fn` in a transaction and return its value after the commit; what it raises is raised here.
+        """Run `fn` in a transaction and return its value after the commit; what it raises is raised here, and StoreAway when
+        the database does not answer or takes nothing.
 
         `fn` may be called again after a lost race, so it must have no effect but on its connection. `intake` work is
         refused (503, QUEUE_FULL) when too much waits; an investigation's own writes never are.
@@ -122,7 +124,7 @@ class Writer:
                 return True
             except SQLAlchemyError as error:
                 for piece in batch:
-                    piece.error = error
+                    piece.error = away(error) or error
         return False
 
     @staticmethod

@@ -4,6 +4,7 @@ and the redactor as the last thing before rendering."""
 import logging
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -54,13 +55,17 @@ def set_up_logs(level: str, redact: Redact) -> None:
 
 
 class _Stderr:
-    """Looks `sys.stderr` up at each write, so that tests and redirections see the lines."""
+    """Looks `sys.stderr` up at each write, so that tests and redirections see the lines. A line that cannot be written
+    (disk full, reader gone) is lost: no request and no investigation fails for its log."""
 
     def write(self, text: str) -> int:
-        return sys.stderr.write(text)
+        with suppress(OSError):
+            return sys.stderr.write(text)
+        return 0
 
     def flush(self) -> None:
-        sys.stderr.flush()
+        with suppress(OSError):
+            sys.stderr.flush()
 
 
 def shorten(text: str, limit: int) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.domain.errors import WriteInDoubt
+from app.domain.errors import StoreAway, WriteInDoubt
 from app.domain.frozen import JsonObject
 from app.domain.investigation import Investigation, InvestigationStatus
 from app.domain.ports import Journal
@@ -13,6 +13,7 @@ from app.domain.reason import Reason
 from app.domain.report import Report
 from app.domain.trail import EventType
 from app.runtime.workflows import Runner, Tries
+from app.store.investigations import Begun
 from app.telemetry import metrics
 from tests.contract.parts import NOW, Parts, report
 
@@ -175,3 +176,34 @@ async def test_what_was_cancelled_before_or_meanwhile_is_left_alone(parts: Parts
             await parts.investigations.cancel(investigation_id)
         await Runs(parts, investigate).runner(investigation_id)
         assert await parts.investigations.status(investigation_id) is InvestigationStatus.CANCELLED
+
+
+async def test_a_store_that_is_away_is_waited_for_and_is_not_the_investigations_fault(parts: Parts) -> None:
+    async def investigate(investigation: Investigation, journal: Journal) -> Report:
+        if investigation.attempts <= 10:  # three tries are all a crash of ours would get
+            raise StoreAway("the disk is full")
+        return report(investigation.id)
+
+    investigation_id = await parts.investigation()
+    runs = Runs(parts, investigate)
+    await runs.runner(investigation_id)
+    assert await parts.investigations.status(investigation_id) is InvestigationStatus.COMPLETED
+    assert set(runs.pauses) == {Tries().away}
+
+
+async def test_a_store_that_is_away_at_the_very_beginning_is_waited_for(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def investigate(investigation: Investigation, journal: Journal) -> Report:
+        return report(investigation.id)
+
+    investigation_id = await parts.investigation()
+    runs, start, away = Runs(parts, investigate), parts.investigations.start, [True, True]
+
+    async def refusing(investigation_id: str, excused: bool = False) -> Begun:
+        if away:
+            away.pop()
+            raise StoreAway("no answer")
+        return await start(investigation_id, excused)
+
+    monkeypatch.setattr(parts.investigations, "start", refusing)
+    await runs.runner(investigation_id)
+    assert await parts.investigations.status(investigation_id) is InvestigationStatus.COMPLETED

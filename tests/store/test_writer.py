@@ -4,13 +4,15 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.exc import OperationalError
 
-from app.domain.errors import Refused
+from app.domain.errors import Refused, StoreAway
 from app.domain.reason import Reason
-from app.store.engine import make_engine
+from app.store.engine import Reads, make_engine
 from app.store.writer import Writer
 
 
@@ -110,3 +112,46 @@ async def test_a_caller_that_gave_up_before_its_turn_is_left_out(engine: Engine)
     assert await kept == 2
     assert numbers(engine) == [2]
     await writer.stop()
+
+
+class Disk:
+    """`full` lets no file of the database grow."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.full = False
+        event.listen(engine, "checkout", self._limit)
+
+    def _limit(self, connection: Any, *_: object) -> None:
+        connection.execute(f"PRAGMA max_page_count={1 if self.full else 1_000_000}")
+
+
+async def test_a_full_disk_is_a_store_that_is_away_until_there_is_room(engine: Engine) -> None:
+    disk, writer = Disk(engine), Writer(engine)
+    writer.start()
+
+    def much(connection: Connection) -> None:
+        connection.execute(text("CREATE TABLE u AS SELECT randomblob(100000) AS x"))
+
+    disk.full = True
+    with pytest.raises(StoreAway, match="full"):
+        await writer.run(much)
+    disk.full = False
+    await writer.run(much)
+    await writer.stop()
+
+
+async def test_a_query_that_is_wrong_is_no_store_that_is_away(engine: Engine) -> None:
+    reads = Reads(engine)
+    with pytest.raises(OperationalError):
+        await reads.run(lambda connection: connection.execute(text("SELECT * FROM nowhere")))
+    reads.close()
+
+
+async def test_a_database_that_cannot_be_opened_is_away_for_readers(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    gone = make_engine(f"sqlite:///{tmp_path / 'folder'}")
+    reads = Reads(gone)
+    with pytest.raises(StoreAway):
+        await reads.run(lambda connection: connection.execute(text("SELECT 1")))
+    reads.close()
+    gone.dispose()
