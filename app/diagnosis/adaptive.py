@@ -3,6 +3,7 @@
 Called after each round by `diagnosis`. Never asks for a call that was made, and stops when the leader cannot be
 overtaken or the read budget is used."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ MAX_READS = 15
 PER_ROUND = 4
 SURE = 0.8
 LOGS_PER_ROUND = 3
+DNS: JsonObject = {"namespace": "kube-system", "service": "kube-dns"}  # the name every distribution gives the Service
+UNHEARD = frozenset({"log_connection_refused", "log_timeout", "log_dns_failure", "errors_rose", "readiness_failing", "liveness_failing"})
+_ENTRY = re.compile(r"ingress|gateway|httproute", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,12 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
         yield Ask("get_metrics", {"namespace": namespace}, "see which callee became slow first")
     if "latency_rose" in kinds:
         yield Ask("query_prometheus", {"query": RETRANSMITS_QUERY, "minutes": 60}, "see whether a node loses packets")
+    if kinds & UNHEARD and any(s.reading.tool == "check_services" for s in world.of("NetworkPolicy")):
+        yield Ask("check_network_policies", {"namespace": namespace}, "see whether a network policy drops this traffic")
+    if "log_dns_failure" in kinds:
+        yield Ask("check_pods", DNS, "see whether cluster DNS itself runs")
+    if any(_ENTRY.search(a.name) for a in world.case.alerts) or any(s.reading.tool == "check_services" for s in world.of("Ingress")):
+        yield Ask("check_ingresses", {"namespace": namespace}, "see whether each way in leads to a ready pod")
     logs = [a for pod in _suspects(world, ranked) for a in _logs(pod)]
     yield from logs[:LOGS_PER_ROUND]
     yield from [_log(pod, "read what the one that is asked for says") for pod in _asked_pods(world, found)][:LOGS_PER_ROUND]

@@ -137,6 +137,11 @@ def tolerates(pod: JsonObject, taint: JsonObject) -> bool:
     return False
 
 
+def is_dns(labels: dict[str, str]) -> bool:
+    """Are these the labels that kubeadm, kops, k3s, the managed clouds or CoreDNS's own chart give cluster DNS?"""
+    return any(labels.get(key) in ("kube-dns", "coredns") for key in ("k8s-app", "app.kubernetes.io/name"))
+
+
 def alike(left: str, right: str) -> bool:
     """Are two names near misses of one another: equal but for punctuation and case, one a prefix of the other at a
     word's end, or at most two edits apart?"""

@@ -1,5 +1,6 @@
 """What an object can spoil when it breaks: its own pods, the services before it, those that call it, what runs on it."""
 
+from app.diagnosis.kube import is_dns
 from app.diagnosis.world import World
 from app.domain.target import ObjectRef
 
@@ -19,6 +20,13 @@ def reach(world: World, ref: ObjectRef) -> frozenset[str]:
         found |= {f"{scaled.get('kind')}/{ref.namespace}/{scaled.get('name')}"} if isinstance(scaled, dict) else set()
     elif ref.kind == "ControlPlane":
         found |= {str(w) for w in _workloads(world)}
+    elif ref.kind == "NetworkPolicy":
+        ours = [w for w in _workloads(world) if w.namespace == ref.namespace]
+        found |= {str(w) for w in ours} | {f"Service/{ref.namespace}/{w.name}" for w in ours}
+    elif ref.kind == "Ingress":
+        found |= {f"Service/{ref.namespace}/{s.name}" for s in world.of("Service") if s.namespace == ref.namespace}
+    elif ref.namespace == "kube-system" and any(is_dns(p.at("metadata", "labels") or {}) for p in world.pods_of(ref)):
+        found |= {str(w) for w in _workloads(world)}  # all ask cluster DNS
     elif ref.kind == "Webhook":
         refused = [e for e in world.events if e.item.get("reason") == "FailedCreate" and f'"{ref.name}"' in str(e.item.get("message"))]
         found |= {str(world.top(world.about(e))) for e in refused}

@@ -2,23 +2,17 @@
 
 from tests.diagnosis.breakages import (
     Case,
-    api_targets,
     at_start,
     autoscaler,
     both,
     calls,
     claim,
-    clock,
     cordoned,
     cron,
-    database,
-    delivery,
-    dropped,
     golden,
     init_done,
     init_fails,
     job,
-    kubelets,
     node,
     once_long_ago,
     other_reason,
@@ -27,16 +21,12 @@ from tests.diagnosis.breakages import (
     pressure,
     pull,
     quota,
-    reconfigured,
     released,
-    reloaded,
-    retransmits,
     running_log,
     scaled_down,
     scraped,
     selects,
     service,
-    slow_node,
     stale_refusal,
     stuck,
     throttled,
@@ -48,6 +38,23 @@ from tests.diagnosis.breakages import (
     with_probe,
 )
 from tests.diagnosis.scenes import NS, probe
+from tests.diagnosis.wider_breakages import (
+    api_targets,
+    clock,
+    database,
+    delivery,
+    dns_pods,
+    dropped,
+    kubelets,
+    no_names,
+    policy,
+    reconfigured,
+    refused_call,
+    reloaded,
+    retransmits,
+    slow_node,
+    way_in,
+)
 
 CREDENTIALS = "password authentication failed"
 READ_ONLY = "cannot execute INSERT in a read-only transaction"
@@ -299,4 +306,8 @@ CASES = (
     Case("monitoring_misconfigured", reloaded(0), reloaded(1), "Prometheus/shop/alertmanager-0"),
     Case("monitoring_overloaded", dropped(5.0), dropped(0.0), "Prometheus/shop/prometheus-0"),
     Case("gitops_out_of_sync", delivery("ReconciliationFailed"), delivery("ReconciliationSucceeded", 300), "Application/shop/shop"),
+    Case("dns_outage", both(no_names, dns_pods(False)), both(no_names, dns_pods(True)), "Deployment/kube-system/coredns"),
+    Case("network_policy_blocks", both(refused_call, policy("web2")), both(refused_call, policy("web")), "NetworkPolicy/shop/only-callers"),
+    Case("ingress_misrouted", way_in("carts", "public"), way_in("cart", "public")),
+    Case("ingress_class_or_tls_missing", way_in("cart", "privat"), way_in("cart", "public"), "Ingress/shop/front"),
 )

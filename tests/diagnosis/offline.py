@@ -29,6 +29,8 @@ from app.lab.snapshot import load
 from app.planner.playbook import load_playbooks
 from app.planner.rules import RulesPlanner
 from app.tools.check_events import CheckEvents
+from app.tools.check_ingresses import CheckIngresses
+from app.tools.check_network_policies import CheckNetworkPolicies
 from app.tools.check_nodes import CheckNodes
 from app.tools.check_pods import CheckPods
 from app.tools.check_quotas import CheckQuotas
@@ -45,7 +47,10 @@ from app.tools.kubernetes_trim import trim
 from app.tools.prometheus_client import PrometheusClient, PrometheusConfig
 from app.tools.query_prometheus import QueryPrometheus
 
-TOOLS = (CheckEvents, CheckNodes, CheckPods, CheckQuotas, CheckServices, CheckStorage, CheckWorkloads, DescribePod, GetLogs, GetRecentDeploys)
+TOOLS = (
+    *(CheckEvents, CheckIngresses, CheckNodes, CheckPods, CheckQuotas, CheckServices, CheckStorage, CheckWorkloads),
+    *(DescribePod, GetLogs, GetRecentDeploys),
+)
 STATES = {
     VerdictState.CONFIRMED: "fault",
     VerdictState.LIKELY: "fault",
@@ -118,7 +123,9 @@ class Offline:
             prometheus._http = httpx2.AsyncClient(transport=httpx2.ASGITransport(PrometheusApp(load(folder))))
             self.tools |= {t.spec.name: t(prometheus) for t in (GetMetrics, QueryPrometheus)}
         edges = _load(folder / "dependencies.json", {}).get("edges", [])
-        self.callees = {c: tuple(sorted({e["callee"] for e in edges if e["caller"] == c})) for c in sorted({e["caller"] for e in edges})}
+        callers = sorted({e["caller"] for e in edges})
+        self.callees: dict[str, tuple[str, ...]] = {c: tuple(sorted({e["callee"] for e in edges if e["caller"] == c})) for c in callers}
+        self.tools["check_network_policies"] = CheckNetworkPolicies(cluster, self.callees)
         self.returned: list[str] = []
         self.bytes_read = 0
 

@@ -4,7 +4,7 @@ from app.diagnosis.causes import admission, dependency, infrastructure, operatio
 from app.diagnosis.causes.rule import CauseRule
 from app.diagnosis.causes.vocabulary import CAUSES
 
-__all__ = ["CAUSES", "RULES", "CauseRule"]
+__all__ = ["CAUSES", "LEFT_OUT", "RULES", "CauseRule"]
 
 RULES: tuple[CauseRule, ...] = (
     *admission.RULES,
@@ -17,3 +17,9 @@ RULES: tuple[CauseRule, ...] = (
     *infrastructure.RULES,
     *operations.RULES,
 )
+
+# Causes of the vocabulary that no rule names, and why: a model may name them, the rules have no source for them.
+LEFT_OUT: dict[str, str] = {
+    "cache_miss_storm": "hit ratios have no common metric: every cache exports its own, and none is read by name",
+    "alert_rule_noise": "a rule that harms nobody is what the verdict not_a_problem says; what a rule should be is for people to decide",
+}

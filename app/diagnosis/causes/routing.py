@@ -1,6 +1,6 @@
 """Causes between a client and a pod: selectors, ports, protocols, addresses, names."""
 
-from app.diagnosis.causes.rule import DOWNSTREAM, UNREACHED, CauseRule
+from app.diagnosis.causes.rule import CRASHES, DOWNSTREAM, NOT_RUNNING, UNREACHED, CauseRule
 
 _FLOW = DOWNSTREAM | UNREACHED
 _VICTIMS = ("dependency_unavailable", "dns_resolution_failure", "readiness_probe_failing")
@@ -56,5 +56,42 @@ RULES = (
         explains=_FLOW,
         beats=("dependency_unavailable",),
         actions=("show_dns", "read_log"),
+    ),
+    CauseRule(
+        id="dns_outage",
+        needs=("dns_pods_down",),
+        strength=0.9,
+        mechanism="None of the {pods} pods of cluster DNS is ready: no name resolves",
+        supports={"log_dns_failure": 0.04},
+        explains=_FLOW | NOT_RUNNING | CRASHES,
+        beats=(*_VICTIMS, "client_address_wrong", "application_crash", "rollout_stuck", "liveness_probe_failing"),
+        actions=("show_dns", "restart_workload"),
+    ),
+    CauseRule(
+        id="network_policy_blocks",
+        needs=("traffic_dropped",),
+        also=(("log_connection_refused", "log_timeout", "log_dns_failure", "errors_rose", "readiness_failing", "liveness_failing", "latency_rose"),),
+        strength=0.84,
+        mechanism="NetworkPolicy {policy} drops what {own} and {peer} need on port {port}",
+        explains=_FLOW | NOT_RUNNING | CRASHES,
+        beats=(*_VICTIMS, "slow_dependency", "application_crash", "rollout_stuck"),
+        actions=("show_policies", "allow_traffic"),
+    ),
+    CauseRule(
+        id="ingress_misrouted",
+        needs=("backend_missing",),
+        strength=0.78,
+        mechanism="The way in for path {path} leads nowhere: {problem}",
+        supports={"errors_rose": 0.05},
+        explains=_FLOW,
+        actions=("show_ingresses", "correct_backend"),
+    ),
+    CauseRule(
+        id="ingress_class_or_tls_missing",
+        needs=("ingress_class_missing",),
+        strength=0.8,
+        mechanism="No controller takes the Ingress up: {problem}",
+        explains=_FLOW,
+        actions=("show_ingresses", "correct_backend"),
     ),
 )

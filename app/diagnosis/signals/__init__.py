@@ -18,6 +18,7 @@ from app.diagnosis.signals import (
     since_release,
     slowness,
     storage,
+    ways,
     workloads,
 )
 from app.diagnosis.world import World
@@ -39,6 +40,7 @@ FAMILIES = (
     logs,
     metrics,
     operations,
+    ways,
 )
 JOINS = (joins, slowness, since_release)
 

@@ -13,6 +13,8 @@ from app.domain.case import Signal
 from app.domain.frozen import JsonObject
 from app.domain.target import ObjectRef
 
+_ERROR_NAMED = re.compile(r"(Error|Exception|FATAL|panic)\b.{0,60}?[:)] \S")  # the line of a trace that says what went wrong
+
 
 def find(world: World) -> Found:
     for reading in world.readings:
@@ -52,7 +54,7 @@ def _last_words(world: World, reading: Reading, pod: Seen | None, where: ObjectR
     lines = [x for x in reading.lines if x.strip()]
     if not lines or not any(e.get("exitCode") for e in ends):
         return None
-    line = next((x for x in reversed(lines) if classify(x)), lines[-1])
+    line = next((x for x in reversed(lines) if _ERROR_NAMED.search(x)), next((x for x in reversed(lines) if classify(x)), lines[-1]))
     return signal("last_words", where, f"The last that {pod.name} logged of it", cite(reading, (line,)), None, {"pod": pod.name})
 
 
