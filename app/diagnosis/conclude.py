@@ -144,16 +144,17 @@ def timeline(world: World, found: tuple[Signal, ...], named: tuple[Candidate, ..
 
 
 # Alerts about what only series show: without series there is no all-clear.
-_MEASURED = re.compile(r"latency|slow|error|throughput|traffic|saturation|degraded|cpu|throttl", re.I)
+_MEASURED = re.compile(r"latency|slow|error|throughput|traffic|saturation|degraded|quality|cpu|throttl", re.I)
 
 
 def _enough(world: World) -> bool:
-    """Was enough read to say that nothing is wrong? Pods, and one independent view; nodes when the alert is about one."""
+    """Was enough read to say that nothing is wrong? Pods, and one independent view; nodes when the alert is about one;
+    series of what the alert measures when it is about that."""
     tools = {r.tool for r in world.readings}
-    if world.case.target.ref.kind == "Node":
-        return "check_nodes" in tools
     if "prometheus" in world.case.sources and any(_MEASURED.search(a.name) for a in world.case.alerts):
         return any(r.tool == "get_metrics" and r.items("series") for r in world.readings)
+    if world.case.target.ref.kind == "Node":
+        return "check_nodes" in tools
     return all(group & tools for group in ENOUGH)
 
 

@@ -46,7 +46,7 @@ RULES = (
             "traffic_rose": 0.15,
             "released_before_onset": 0.1,
             "callee_slow_too": 0.25,
-            "caller_slower": 0.12,
+            "caller_slower": 0.25,
         },
         explains=DOWNSTREAM,
         actions=("show_pods_wide", "show_use"),
