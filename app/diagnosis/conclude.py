@@ -152,7 +152,8 @@ def _enough(world: World) -> bool:
     series of what the alert measures when it is about that."""
     tools = {r.tool for r in world.readings}
     if "prometheus" in world.case.sources and any(_MEASURED.search(a.name) for a in world.case.alerts):
-        return any(r.tool == "get_metrics" and r.items("series") for r in world.readings)
+        measured = any(r.tool == "get_metrics" and r.items("series") for r in world.readings)
+        return measured and (world.case.target.ref.kind != "Node" or "check_pods" in tools)  # what suffers are the node's pods
     if world.case.target.ref.kind == "Node":
         return "check_nodes" in tools
     return all(group & tools for group in ENOUGH)
