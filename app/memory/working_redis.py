@@ -11,8 +11,10 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError, RedisError
 
 from app.domain.frozen import Clock
 from app.memory.entry import DEFAULT_TTL, LEASE, Entry, checked_ttl, utc_now
@@ -70,7 +72,9 @@ class RedisWorkingMemory:
     @classmethod
     def connect(cls, url: str, prefix: str = "", clock: Clock = utc_now) -> "RedisWorkingMemory":
         """A client with pools and short timeouts; nothing is sent before the first call."""
-        client = Redis.from_url(url, decode_responses=True, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS)
+        # Once more on a new connection: after a restart of Redis the pool is full of dead ones. What hangs is not asked again.
+        again = Retry(NoBackoff(), 1, supported_errors=(ConnectionError,))
+        client = Redis.from_url(url, decode_responses=True, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS, retry=again)
         return cls(client, clock, prefix)
 
     async def entry(self, key: str) -> Entry | None:
