@@ -51,10 +51,14 @@ async def redis_server(folder: Path) -> AsyncIterator[Server]:
         await server.stop(signal.SIGKILL)
 
 
+def _binaries() -> Path:
+    return max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+
+
 @contextlib.asynccontextmanager
 async def postgresql_server(folder: Path) -> AsyncIterator[Server]:
     """With a superuser `sre` and the database `postgres`; SIGINT is its fast shutdown."""
-    bins = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+    bins = _binaries()
     data, port = folder / "postgresql", free_port()
     data.mkdir()
     user = "postgres" if os.getuid() == 0 else None
@@ -63,10 +67,10 @@ async def postgresql_server(folder: Path) -> AsyncIterator[Server]:
         for parent in data.parents[:3]:
             parent.chmod(0o755)
     initdb = await asyncio.create_subprocess_exec(
-        str(bins[-1] / "initdb"), "-D", str(data), "-U", "sre", "--auth=trust", "-E", "UTF8", stdout=asyncio.subprocess.DEVNULL, user=user
+        str(bins / "initdb"), "-D", str(data), "-U", "sre", "--auth=trust", "-E", "UTF8", stdout=asyncio.subprocess.DEVNULL, user=user
     )
     assert await initdb.wait() == 0
-    command = (str(bins[-1] / "postgres"), "-D", str(data), "-p", str(port), "-k", "/tmp", "-c", "listen_addresses=127.0.0.1")
+    command = (str(bins / "postgres"), "-D", str(data), "-p", str(port), "-k", "/tmp", "-c", "listen_addresses=127.0.0.1")
     server = Server(port, command, user)
     await server.start()
     try:
