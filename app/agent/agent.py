@@ -10,6 +10,7 @@ from datetime import datetime
 from app.agent.engine import PlanExecutionEngine
 from app.agent.measuring import measure_end
 from app.agent.parts import AgentParts
+from app.agent.remembered import steps_from
 from app.agent.reporting import Finished, past_case_of, recent_of, report_of, service_of, stamped, task_of
 from app.agent.session import Session
 from app.domain.alert import Alert
@@ -60,7 +61,7 @@ class InfrastructureAgent:
             investigation_id=session.id,
             task=task_of(case),
             service=service_of(case),
-            target=str(case.target.workload),
+            target=session.place,
             alert_type=case.alert.type,
         )
 
@@ -68,7 +69,9 @@ class InfrastructureAgent:
             return as_json(await self._parts.memory.recall(query))
 
         answer, _ = await session.journal.call(EventType.MEMORY_RECALL, "recall", as_json(query), ask)
-        return Recalled.model_validate(answer)
+        recalled = Recalled.model_validate(answer)
+        session.remembered = steps_from(recalled)
+        return recalled
 
     async def _plan(self, session: Session, recalled: Recalled) -> Plan:
         with session.pace.own():
@@ -102,7 +105,7 @@ class InfrastructureAgent:
 
         async def store() -> JsonObject:
             try:
-                await self._parts.memory.remember(past_case_of(run), str(run.case.target.workload), recent_of(run))
+                await self._parts.memory.remember(past_case_of(run), session.place, recent_of(run))
             except (OSError, SreAgentError) as failure:  # the report does not depend on it
                 return {"stored": False, "note": f"{type(failure).__name__}: {failure}"}
             return {"stored": True}

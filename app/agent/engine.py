@@ -20,6 +20,7 @@ from app.domain.plan import Plan, Step, StepUpdate
 from app.domain.tool import Outcome, StepStatus, ToolCall
 from app.domain.trail import EventType
 from app.domain.verdict import Assessment, as_json
+from app.telemetry.logs import shorten
 
 log = structlog.get_logger()
 LEADERS = 3
@@ -34,7 +35,9 @@ class PlanExecutionEngine:
         """Execute, observe, adapt: rounds of steps until nothing more would change the answer, or a limit is reached."""
         steps = plan.steps
         while True:
+            session.iteration += 1
             await self._round(steps, session)
+            await self._round(session.remembered_now(), session)
             assessment = await self._observe(session)
             steps = session.fresh(assessment.next_steps)
             if not steps or await session.must_stop():
@@ -42,7 +45,7 @@ class PlanExecutionEngine:
 
     async def _round(self, steps: Iterable[Step], session: Session) -> None:
         """Every step once: those that wait for none first, together, then those that waited for them."""
-        waiting = session.open_round(steps)
+        waiting = session.number(steps)
         while waiting:
             try:
                 updates = await together(self._step(step, session) for step in ready_among(waiting))
@@ -90,6 +93,7 @@ class PlanExecutionEngine:
             "hypotheses": [f"{h.cause} on {h.object}: {h.confidence:.2f}" for h in assessment.hypotheses[:LEADERS]],
             "next": [f"{s.tool} {canonical(s.args)}: {s.reason}" for s in assessment.next_steps],
         }
+        log.info("reasoning", iteration=session.iteration, thought=shorten(assessment.why, 100))
         await session.read_the_clock(EventType.REASONING, f"round:{session.iteration}", asked)
         return assessment
 

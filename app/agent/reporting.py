@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.agent.remembered import asked_beyond
 from app.domain.alert import AlertStatus, Source
 from app.domain.case import CaseFile
 from app.domain.frozen import JsonObject
@@ -183,4 +184,5 @@ def recent_of(run: Finished) -> JsonObject:
         "at": run.reading["at"],
         "state": run.verdict.state.value,
         "verdict": run.verdict.line,
+        "asked_beyond": asked_beyond(run.plan, run.case.updates) if run.verdict.state in FOUND else [],
     }

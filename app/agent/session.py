@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from app.agent.pace import Pace
 from app.agent.parts import AgentParts
+from app.agent.remembered import place_of, still_there
 from app.agent.seen import seen
 from app.agent.updates import events_of
 from app.domain.alert import Alert, Mark
@@ -52,10 +53,11 @@ class Session:
         self.pace = Pace(parts.clock, parts.stopwatch, parts.cpu_clock)
         self.slots = asyncio.Semaphore(parts.limits.parallel)
         self.done: dict[str, StepUpdate] = {}  # by step id, the latest of that name
-        self.numbers: dict[str, int] = {}  # of the round that runs, by step id
+        self.numbers: dict[str, int] = {}  # of the steps that run, by step id
         self.iteration = 0
         self.usage = Usage()
         self.stopped: Reason | None = None
+        self.remembered: tuple[Step, ...] = ()
         self._parts = parts
         self._window = window_of(alerts, now)
         self._updates: list[StepUpdate] = []
@@ -66,6 +68,7 @@ class Session:
         self._objects: list[JsonObject] = []
         self._derived: list[JsonObject] = []
         self.target = resolve(alerts[0], (), parts.default_namespace)
+        self.place = place_of(self.target)
         for alert in alerts:
             self._admit(resolve(alert, (), parts.default_namespace))
 
@@ -86,9 +89,8 @@ class Session:
     def updates(self) -> tuple[StepUpdate, ...]:
         return tuple(sorted(self._updates, key=lambda update: update.number))
 
-    def open_round(self, steps: Iterable[Step]) -> dict[str, Step]:
-        """Number the steps of the next round -> by id. An id that a plan uses twice is told apart by its number."""
-        self.iteration += 1
+    def number(self, steps: Iterable[Step]) -> dict[str, Step]:
+        """Number the steps that are about to run -> by id. An id that a plan uses twice is told apart by its number."""
         self.numbers = {}
         waiting: dict[str, Step] = {}
         for step in steps:
@@ -101,6 +103,11 @@ class Session:
     def fresh(self, steps: Iterable[Step]) -> tuple[Step, ...]:
         """Those that ask what was not asked yet: asking again would bring the same."""
         return tuple(step for step in steps if _question(step) not in self._asked)
+
+    def remembered_now(self) -> tuple[Step, ...]:
+        """The steps that memory adds, once; without those whose objects are gone."""
+        steps, self.remembered = self.remembered, ()
+        return self.fresh(step for step in steps if still_there(step, self._refs)) if self.stopped is None else ()
 
     def call_for(self, step: Step, args: JsonObject) -> ToolCall:
         return ToolCall(id=f"c{self.numbers[step.id]}", tool=step.tool, args=args, step_id=step.id)

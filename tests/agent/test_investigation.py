@@ -61,7 +61,7 @@ def test_an_investigation_recalls_plans_runs_concludes_and_remembers_in_that_ord
     assert report.badges.state is VerdictState.LIKELY
     assert report.meta.replay == "sre-agent replay i1"
     case, target, recent = stage.memory.kept[0]
-    assert (case.id, case.cause, target) == ("i1", "oom", "Pod/shop/web-1")
+    assert (case.id, case.cause, target) == ("i1", "oom", "Workload/shop/web")
     assert recent["recent_tools_used"] == ["check_pods", "get_logs"]
 
 

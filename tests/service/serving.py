@@ -48,10 +48,12 @@ def web_app() -> snapshot.World:
     )
 
 
+_ids = itertools.count(1)
+
+
 def world_of(now: datetime) -> World:
-    """Time stands still, ids count up, no chance."""
-    ids = itertools.count(1)
-    return World(clock=lambda: now, new_id=lambda: str(uuid.UUID(int=next(ids), version=4)), chance=lambda: 0.5)
+    """Time stands still, ids count up over all services of the run, no chance."""
+    return World(clock=lambda: now, new_id=lambda: str(uuid.UUID(int=next(_ids), version=4)), chance=lambda: 0.5)
 
 
 @dataclass
