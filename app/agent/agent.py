@@ -7,6 +7,8 @@ same code over a fuller journal.
 from dataclasses import replace
 from datetime import datetime
 
+from structlog.contextvars import bind_contextvars
+
 from app.agent.engine import PlanExecutionEngine
 from app.agent.measuring import measure_end
 from app.agent.parts import AgentParts
@@ -48,6 +50,7 @@ class InfrastructureAgent:
             return {"now": iso(self._parts.clock()), "alerts": [as_json(alert) for alert in investigation.alerts]}
 
         first = investigation.alerts[0]
+        bind_contextvars(session_id=investigation.id, investigation_id=investigation.id, alert_id=first.id)
         start, _ = await journal.call(EventType.AGENT_START, "start", {"task": first.name, "fingerprint": first.fingerprint}, read)
         alerts = tuple(Alert.model_validate(alert) for alert in start["alerts"])
         session = Session(investigation.id, alerts, datetime.fromisoformat(start["now"]), journal, self._parts)

@@ -86,13 +86,12 @@ def _badges(run: Finished) -> Badges:
 
 
 def _not_checked(verdict: Verdict, updates: Iterable[StepUpdate]) -> tuple[NotChecked, ...]:
-    """What the diagnosis names, then every step that brought nothing, with its reason; each thing once."""
-    found = {item.what: item for item in verdict.not_checked}
+    """What the diagnosis names, then every tool that brought nothing for another reason; each once."""
+    found = {(item.what, item.reason): item for item in verdict.not_checked}
     for update in updates:
         if update.status is not StepStatus.SUCCESS:
             reason = update.outcome.reason.value if update.outcome.reason else update.status.value
-            what = f"{update.step.tool}: {update.step.reason}"
-            found.setdefault(what, NotChecked(what=what, reason=reason, detail=update.outcome.note))
+            found.setdefault((update.step.tool, reason), NotChecked(what=update.step.tool, reason=reason, detail=update.outcome.note))
     return tuple(found.values())
 
 

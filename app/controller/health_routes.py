@@ -132,5 +132,5 @@ async def _ask(check: HealthCheck, timeout_s: float) -> Check:
 async def show_metrics(request: Request) -> Response:
     counts = await _counts(parts_of(request))
     if counts is not None:
-        metrics.queue_depth.labels(metrics.AGENT_NAME, "normal").set(counts.get(InvestigationStatus.QUEUED, 0))
+        metrics.queue_depth.labels(metrics.AGENT_NAME, "all").set(counts.get(InvestigationStatus.QUEUED, 0))
     return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -56,7 +56,7 @@ def choose_embedder(name: str = "minilm-int8", model: str = "sentence-transforme
     try:
         embedder.embed(["ready"])
     except EmbedderUnavailable as unavailable:
-        log.warning("EMBEDDER_FALLBACK", wanted=name, used="hash", reason=str(unavailable))
+        log.warning("embedder_fallback", wanted=name, used="hash", reason=str(unavailable))
         return HashEmbedder()
     return embedder
 

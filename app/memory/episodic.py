@@ -109,7 +109,7 @@ class EpisodicMemory:
         for other in _OURS if embedder.id != HashEmbedder.id else ():
             if other == embedder.id or not await self._rows.count(other):
                 continue
-            log.info("MEMORY_REEMBED", was=other, now=embedder.id)
+            log.info("memory_reembed", was=other, now=embedder.id)
             async for page in pages(self._rows, other, size=8):  # small: a case remembered meanwhile must not be undone
                 for row in page:
                     await self._store(embedder, index, row.case)
@@ -123,4 +123,4 @@ class EpisodicMemory:
 
 def _say_if_it_failed(task: "asyncio.Task[None]") -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.warning("MEMORY_REEMBED_FAILED", reason=f"{type(error).__name__}: {error}")
+        log.warning("memory_reembed_failed", reason=f"{type(error).__name__}: {error}")

@@ -95,7 +95,7 @@ class EpisodeIndex:
             try:
                 await self._chroma.close()
             except (IndexBroken, IndexUnreachable) as error:
-                log.warning("MEMORY_INDEX_CLOSE", reason=str(error))
+                log.warning("memory_index_close", reason=str(error))
 
     async def _sound(self) -> VectorIndex | None:
         """Chroma if it may be asked now; opens it at first use and tries again after a while when it was away."""
@@ -120,7 +120,7 @@ class EpisodeIndex:
                 return
             reset, why = held > 0 and (chroma.embedded or held > wanted), f"it holds {held} of {wanted} rows"
         except IndexBroken as error:
-            log.warning("MEMORY_INDEX_BROKEN", reason=str(error))
+            log.warning("memory_index_broken", reason=str(error))
             reset, why = True, "it was broken"
         except IndexUnreachable as error:
             self._away(str(error))
@@ -140,13 +140,13 @@ class EpisodeIndex:
         if self.state is not State.READY or self._chroma is None:
             return
         if isinstance(error, IndexBroken):
-            log.warning("MEMORY_INDEX_BROKEN", reason=str(error))
+            log.warning("memory_index_broken", reason=str(error))
             self._rebuild(self._chroma, True, str(error))
         else:
             self._away(str(error))
 
     def _rebuild(self, chroma: VectorIndex, reset: bool, why: str) -> None:
-        log.info("MEMORY_INDEX_BUILD", reason=why, embedder=self._embedder.id)
+        log.info("memory_index_build", reason=why, embedder=self._embedder.id)
         self._start(self._build(chroma, reset))
 
     async def _build(self, chroma: VectorIndex, reset: bool) -> None:
@@ -164,7 +164,7 @@ class EpisodeIndex:
             self._away(f"it took {held} of {wanted} rows")
         else:
             self._ready()
-            log.info("MEMORY_INDEX_READY", rows=held, embedder=self._embedder.id)
+            log.info("memory_index_ready", rows=held, embedder=self._embedder.id)
 
     def _ready(self) -> None:
         self.state = State.READY
@@ -173,7 +173,7 @@ class EpisodeIndex:
     def _away(self, why: str) -> None:
         self.state = State.AWAY
         self._retry_at = self._monotonic() + RETRY_SECONDS
-        log.warning("MEMORY_INDEX_AWAY", reason=why, retry_in_s=RETRY_SECONDS)
+        log.warning("memory_index_away", reason=why, retry_in_s=RETRY_SECONDS)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         self.state = State.BUILDING

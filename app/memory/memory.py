@@ -76,9 +76,9 @@ class TwoLayerMemory:
         lasting = await self._ask("episode memory", self._episodic.remember(case), None, _PATIENCE)
         for problem in (short.problem, lasting.problem):
             if problem:
-                log.error("MEMORY_NOT_STORED", investigation=case.id, reason=problem)
+                log.error("memory_not_stored", investigation=case.id, reason=problem)
         if not lasting.problem:
-            log.info("MEMORY_STORED", episode_id=case.id, service=case.service, target=target, root_cause=shorten(case.root_cause, 80))
+            log.info("memory_stored", episode_id=case.id, service=case.service, target=target, root_cause=shorten(case.root_cause, 80))
 
     async def snapshot(self, alert: JsonObject, tools: Sequence[str], similar: int, patterns: Sequence[str]) -> JsonObject:
         """`memory_snapshot` of the native answer (API-09); `alert` holds its `type` and `service`."""
@@ -117,7 +117,7 @@ def _tell(query: RecallQuery, recalled: Recalled) -> None:
     found = "hit" if recalled.similar or recalled.recent else "miss"
     memory_recall_total.labels(AGENT_NAME, found if recalled.available else "unavailable").inc()
     log.info(
-        "MEMORY_RECALL",
+        "memory_recall",
         task=shorten(query.task, 80),
         similar=[case.case.id for case in recalled.similar],
         relevance=[case.relevance for case in recalled.similar],

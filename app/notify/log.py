@@ -14,4 +14,6 @@ class LogChannel:
 
     async def deliver(self, notice_id: str, document: JsonObject) -> None:
         """Never fails. The long text stays in the store."""
-        _log.info("investigation_report", notice_id=notice_id, **{field: document.get(field) for field in _SHOWN})
+        first: JsonObject = next(iter(document.get("alerts") or ()), {})
+        ids = {"alert_id": first.get("id", "unknown"), "session_id": document.get("investigation_id")}
+        _log.info("investigation_report", notice_id=notice_id, **ids, **{field: document.get(field) for field in _SHOWN})

@@ -59,7 +59,7 @@ class Notices:
             "still_firing": badges.still_firing,
             "decided_by": badges.decided_by.value,
             "target": str(report.target.ref),
-            "alerts": [{"name": a.name, "fingerprint": a.fingerprint, "source": a.source.value} for a in investigation.alerts],
+            "alerts": [{"id": a.id, "name": a.name, "fingerprint": a.fingerprint, "source": a.source.value} for a in investigation.alerts],
             "finished_at": iso(report.meta.finished_at),
             "links": {"investigation": path, "report": f"{path}?format=md", "trail": f"{path}/trail"},
             "text": to_text(report),

@@ -26,7 +26,7 @@ from app.domain.reason import Reason
 from app.domain.trail import EventType
 from app.domain.verdict import Verdict, VerdictState, as_json
 from app.planner.answers import plan_of
-from app.planner.asking import Answer, Asking, Model, Pace, Purpose, Question
+from app.planner.asking import Answer, Asking, Model, Pace, Question
 from app.planner.conclusion import Merging, Recommend, conclusion_of
 from app.planner.config import ModelConfig
 from app.planner.data_block import quotable
@@ -170,7 +170,7 @@ class FallbackPlanner:
         row, replayed = await journal.call(EventType.LLM_CALL, key, asked, run)
         answer = Answer.model_validate(row)
         self._spending.add(investigation_id, answer.spent)
-        _count(question.purpose, answer, replayed)
+        _count(answer, replayed)
         if answer.reason is None:
             answer = _checked(question, answer)
         if answer.reason is not None:
@@ -230,11 +230,14 @@ def _warn(reason: Reason, detail: str) -> None:
     log.warning(f"LLM failed: {detail or reason.value}, using fallback", reason=reason.value)
 
 
-def _count(purpose: Purpose, answer: Answer, replayed: bool) -> None:
-    """LOG-06, MET-04, MET-05; what the journal answered costs nothing a second time."""
-    numbers = answer.model_dump(include={"model", "prompt_tokens", "completion_tokens", "total_tokens", "latency_ms", "attempts", "cost_usd"})
-    log.info("llm_call", purpose=purpose.value, cache_hit=replayed, reason=answer.reason.value if answer.reason else "", **numbers)
-    if not replayed:
+def _count(answer: Answer, replayed: bool) -> None:
+    """LOG-06, MET-04, MET-05, MET-07; what the journal answered costs nothing a second time. Purpose, tries and cost are in
+    the trail."""
+    numbers = answer.model_dump(include={"model", "prompt_tokens", "completion_tokens", "total_tokens", "latency_ms"})
+    log.info("llm_call", cache_hit=replayed, **numbers)
+    if replayed:
+        metrics.cache_hits_total.labels(metrics.AGENT_NAME, "exact").inc()
+    else:
         metrics.tokens_total.labels(metrics.AGENT_NAME, answer.model, "prompt").inc(answer.prompt_tokens)
         metrics.tokens_total.labels(metrics.AGENT_NAME, answer.model, "completion").inc(answer.completion_tokens)
         metrics.api_cost_dollars.labels(metrics.AGENT_NAME, answer.model).inc(answer.cost_usd)

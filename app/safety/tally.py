@@ -74,9 +74,8 @@ def _write(outcome: Outcome, tool: str, good: bool) -> None:
         "latency_ms": outcome.duration_ms,
         "error": "" if good else outcome.note,
     }
+    log.info("tool_call", **facts)
     if outcome.reason is Reason.DENIED:
-        log.warning("tool_call", **facts, recovery="skipped_permission")
-    else:
-        log.info("tool_call", **facts)
+        log.warning("skipped_permission", tool_name=tool, error=outcome.note)
     if outcome.redactions:
         log.info("secret_filter", tool_name=tool, count=outcome.redactions)

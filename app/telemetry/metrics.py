@@ -3,6 +3,9 @@ names of our own tools and breakers, never text from outside."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from app.domain.investigation import InvestigationStatus, is_final
+from app.domain.verdict import VerdictState
+
 AGENT_NAME = "sre-agent"
 
 registry = CollectorRegistry()
@@ -26,6 +29,13 @@ task_success_total = Counter(
 task_failure_total = Counter(
     "agent_task_failure_total", "Investigations that did not.", ["agent_name", "task_type", "failure_reason"], registry=registry
 )
+cache_hits_total = Counter(
+    "agent_cache_hits_total",
+    "Model answers that were held already and cost nothing.",
+    ["agent_name", "cache_type"],
+    registry=registry,
+)
+user_feedback_total = Counter("agent_user_feedback_total", "Ratings of reports by people.", ["agent_name", "rating"], registry=registry)
 active_sessions = Gauge("agent_active_sessions", "Investigations running now.", ["agent_name"], registry=registry)
 queue_depth = Gauge("agent_queue_depth", "Investigations accepted and not started.", ["agent_name", "priority"], registry=registry)
 tool_calls_total = Counter("agent_tool_calls_total", "Tool calls by outcome.", ["agent_name", "tool", "status"], registry=registry)
@@ -53,3 +63,20 @@ recoveries_total = Counter("agent_recoveries_total", "Investigations resumed aft
 last_progress_timestamp_seconds = Gauge(
     "agent_last_progress_timestamp_seconds", "Unix time of the last committed trail event.", ["agent_name"], registry=registry
 )
+
+# There from the start at 0: a rate over a series that appears with its first event misses that event.
+active_sessions.labels(AGENT_NAME)
+steps_per_request.labels(AGENT_NAME)
+request_duration_seconds.labels(AGENT_NAME)
+redactions_total.labels(AGENT_NAME)
+recoveries_total.labels(AGENT_NAME)
+queue_depth.labels(AGENT_NAME, "all")
+for _status in InvestigationStatus:
+    if is_final(_status):
+        requests_total.labels(AGENT_NAME, _status.value)
+for _state in VerdictState:
+    root_cause_found_total.labels(AGENT_NAME, _state.value)
+for _cache in ("exact", "semantic"):
+    cache_hits_total.labels(AGENT_NAME, _cache)
+for _rating in ("positive", "negative"):
+    user_feedback_total.labels(AGENT_NAME, _rating)

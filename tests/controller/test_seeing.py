@@ -116,7 +116,7 @@ async def test_metrics_show_what_was_refused_and_what_waits(client: httpx2.Async
     response = await client.get("/metrics")
     assert response.headers["content-type"].startswith("text/plain")
     assert 'agent_bodies_refused_total{agent_name="sre-agent",reason="malformed_json"}' in response.text
-    assert 'agent_queue_depth{agent_name="sre-agent",priority="normal"} 7.0' in response.text
+    assert 'agent_queue_depth{agent_name="sre-agent",priority="all"} 7.0' in response.text
 
 
 async def test_a_bug_of_ours_is_a_problem_too_and_tells_no_secrets(client: httpx2.AsyncClient, twin: Twin) -> None:

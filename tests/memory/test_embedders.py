@@ -84,7 +84,7 @@ def test_without_the_extra_the_character_hash_takes_over_and_the_log_says_why(tm
     with capture_logs() as lines:
         embedder = choose_embedder("sentence-transformers", str(tmp_path / "no-model"))
     assert isinstance(embedder, HashEmbedder)
-    assert [(line["event"], line["wanted"], line["used"]) for line in lines] == [("EMBEDDER_FALLBACK", "sentence-transformers", "hash")]
+    assert [(line["event"], line["wanted"], line["used"]) for line in lines] == [("embedder_fallback", "sentence-transformers", "hash")]
     assert lines[0]["reason"]
 
 

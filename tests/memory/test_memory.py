@@ -61,7 +61,7 @@ async def test_a_result_is_in_both_layers_and_the_next_investigation_of_the_targ
     assert recalled.recent == {"investigation_id": past(0).id, **RECENT}
     assert [found.case for found in recalled.similar] == [past(0)]
     assert (recalled.total, recalled.available, recalled.note) == (1, True, "")
-    assert [line["event"] for line in lines] == ["MEMORY_RECALL"]
+    assert [line["event"] for line in lines] == ["memory_recall"]
 
 
 # covers WMEM-01, WMEM-04
@@ -177,7 +177,7 @@ async def test_what_could_not_be_stored_is_in_the_log(house: House, tmp_path: Pa
     memory = house.build(Unreachable(), BrokenRows(tmp_path / "other.db"))  # type: ignore[arg-type]
     with capture_logs() as lines:
         await memory.remember(past(0), TARGET, RECENT)
-    assert [line["event"] for line in lines] == ["MEMORY_NOT_STORED", "MEMORY_NOT_STORED"]
+    assert [line["event"] for line in lines] == ["memory_not_stored", "memory_not_stored"]
     await memory.close()
 
 
