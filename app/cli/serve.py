@@ -6,6 +6,7 @@ an error, and tells a start that fails as a trace.
 
 import asyncio
 import contextlib
+import ctypes
 import signal
 import socket
 from collections.abc import Iterator
@@ -21,12 +22,14 @@ from app.settings import Settings, variable
 from app.telemetry.logs import set_up_logs
 
 GRACE_SECONDS = 5  # for requests that are being answered; who waits for a report is answered at once
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # malloc.h
 log = structlog.get_logger()
 
 
 def run_service(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT: exit code 0. Running investigations go on at the next start."""
     set_up_logs(settings.log_level, redact)
+    _few_arenas()
     with plainly("start"), bound(settings.host, settings.port) as listening:
         port = listening.getsockname()[1]
         application = build(settings.model_copy(update={"port": port}))
@@ -50,6 +53,15 @@ def bound(host: str, port: int) -> Iterator[socket.socket]:
             fix = f"end the other program, or set {variable('port')} (or --port), or {variable('host')}"
             raise CannotStart(f"{host}:{port} cannot be listened on: {error.strerror}; {fix}") from error
         yield listening
+
+
+def _few_arenas() -> None:
+    """glibc gives every thread an arena and raises its thresholds as it goes: with our thirty threads and the model's large
+    buffers that keeps 60 MB (benchmarks/footprint.py). Other C libraries have no such call."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 2)
+        mallopt(_M_MMAP_THRESHOLD, 256 * 1024)
 
 
 class _Server(uvicorn.Server):
