@@ -11,7 +11,7 @@ from structlog.contextvars import bind_contextvars
 
 from app.agent.engine import PlanExecutionEngine
 from app.agent.measuring import measure_end
-from app.agent.parts import AgentParts
+from app.agent.parts import AgentParts, surroundings, within
 from app.agent.remembered import steps_from
 from app.agent.reporting import Finished, past_case_of, recent_of, report_of, service_of, stamped, task_of
 from app.agent.session import Session
@@ -44,16 +44,17 @@ class InfrastructureAgent:
         return report
 
     async def _begin(self, investigation: Investigation, journal: Journal) -> Session:
-        """The alerts and the time as the first run saw them: later runs look at the same."""
+        """The alerts, the time and the configuration as the first run saw them: later runs look at the same."""
 
         async def read() -> JsonObject:
-            return {"now": iso(self._parts.clock()), "alerts": [as_json(alert) for alert in investigation.alerts]}
+            alerts = [as_json(alert) for alert in investigation.alerts]
+            return {"now": iso(self._parts.clock()), "alerts": alerts, "surroundings": surroundings(self._parts)}
 
         first = investigation.alerts[0]
         bind_contextvars(session_id=investigation.id, investigation_id=investigation.id, alert_id=first.id)
         start, _ = await journal.call(EventType.AGENT_START, "start", {"task": first.name, "fingerprint": first.fingerprint}, read)
         alerts = tuple(Alert.model_validate(alert) for alert in start["alerts"])
-        session = Session(investigation.id, alerts, datetime.fromisoformat(start["now"]), journal, self._parts)
+        session = Session(investigation.id, alerts, datetime.fromisoformat(start["now"]), journal, within(self._parts, start.get("surroundings", {})))
         await journal.note(EventType.TARGET, "target", as_json(session.target))
         return session
 
@@ -93,7 +94,7 @@ class InfrastructureAgent:
 
     async def _report(self, session: Session, recalled: Recalled, plan: Plan, verdict: Verdict) -> tuple[Report, Finished]:
         """Making the report is our own work too, so the clocks are read after it and the reading is stamped on it."""
-        limits, before = self._parts.limits, session.pace.reading()
+        limits, before = session.limits, session.pace.reading()
         run = Finished(session.case(), recalled, plan, verdict, before, session.iteration, session.stopped, limits)
         with session.pace.own():
             draft = report_of(run)

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from app.agent.ports import Diagnosis, Executor, Memory, Planner
-from app.domain.frozen import Clock
+from app.domain.frozen import Clock, JsonObject
 from app.domain.limits import SessionLimits
 
 
@@ -25,3 +25,27 @@ class AgentParts:
     limits: SessionLimits = field(default_factory=SessionLimits)
     stopwatch: Callable[[], float] = time.monotonic
     cpu_clock: Callable[[], float] = time.thread_time
+
+
+def surroundings(parts: AgentParts) -> JsonObject:
+    """What of the configuration an investigation depends on; journalled at its start, so that a later run, also one under
+    other settings, looks at the same."""
+    return {
+        "default_namespace": parts.default_namespace,
+        "sources": sorted(parts.sources),
+        "service_map": {caller: list(callees) for caller, callees in sorted(parts.service_map.items())},
+        "limits": asdict(parts.limits),
+    }
+
+
+def within(parts: AgentParts, found: JsonObject) -> AgentParts:
+    """The parts under the surroundings that the journal holds; as they are where it holds none."""
+    if not found:
+        return parts
+    return replace(
+        parts,
+        default_namespace=found["default_namespace"],
+        sources=frozenset(found["sources"]),
+        service_map={caller: tuple(callees) for caller, callees in found["service_map"].items()},
+        limits=SessionLimits(**found["limits"]),
+    )

@@ -51,6 +51,7 @@ class Session:
         self.now = now
         self.journal = journal
         self.pace = Pace(parts.clock, parts.stopwatch, parts.cpu_clock)
+        self.limits = parts.limits
         self.slots = asyncio.Semaphore(parts.limits.parallel)
         self.done: dict[str, StepUpdate] = {}  # by step id, the latest of that name
         self.numbers: dict[str, int] = {}  # of the steps that run, by step id
@@ -114,7 +115,7 @@ class Session:
 
     def take(self, call: ToolCall) -> CallContext:
         """Count the call -> what the gates judge it by."""
-        started_at, deadline = self.pace.bounds(self._parts.limits)
+        started_at, deadline = self.pace.bounds(self.limits)
         context = CallContext(
             investigation_id=self.id,
             started_at=started_at,
@@ -173,7 +174,7 @@ class Session:
         return True
 
     def _used_up(self) -> Reason | None:
-        limits = self._parts.limits
+        limits = self.limits
         used = (
             (Reason.MAX_ITERATIONS, self.iteration, limits.iterations),
             (Reason.MAX_ACTIONS, len(self._taken), limits.actions),

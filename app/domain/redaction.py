@@ -105,10 +105,13 @@ _RULES: tuple[tuple[tuple[str, ...], re.Pattern[str], Callable[[re.Match[str]], 
 _SECRET_FIELD = re.compile(rf"(?i)(?:{_API_KEY}|(?:{_SECRET_KEY})|password|passwd|passphrase|(?:^|[_.-])(?:token|secret|pwd)|[a-z](?:Token|Secret))$")
 _REFERENCE = re.compile(r"^\s*$|^\$[({]|^\[redacted:|^<[\w -]+>$|^/[\w./-]+$")
 
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+
 
 def redact(text: str) -> tuple[str, int]:
-    """-> (text without secrets, how many were taken out). A second call on the answer takes out none."""
-    total = 0
+    """-> (text without secrets, how many were taken out). A second call on the answer takes out none. Terminal colours go
+    too: the last letter of their code would hide where a word begins."""
+    text, total = _COLOUR.sub("", text) if "\x1b" in text else text, 0
     for _ in range(4):  # a replacement may uncover another; the fourth pass has never found one
         text, found = _pass(text)
         total += found

@@ -152,3 +152,11 @@ def test_fields_and_variables_named_like_secrets_lose_their_value() -> None:
     }
     assert count == 4
     assert redact_json(clean) == (clean, 0)
+
+
+def test_a_secret_behind_a_terminal_colour_is_found_and_the_colour_goes() -> None:
+    key = "sk-ant-" + "a1B2" * 10
+    text, found = redact(f"\x1b[31m{key}\x1b[0m in red")
+    assert found == 1
+    assert key not in text
+    assert "\x1b" not in text

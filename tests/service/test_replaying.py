@@ -46,10 +46,12 @@ async def test_a_replay_prints_the_same_report(folder: Path, answer: Json) -> No
 async def test_a_trail_that_was_changed_does_not_replay(folder: Path, answer: Json) -> None:
     # covers REPL-01
     with sqlite3.connect(folder / "sre-agent.db") as connection:
-        rows = connection.execute("SELECT sequence, data FROM trail WHERE type = 'TOOL_RESULT' ORDER BY sequence").fetchall()
+        rows = connection.execute("SELECT sequence, data FROM trail_events WHERE type = 'TOOL_RESULT' ORDER BY sequence").fetchall()
     connection.close()
     sequence, data = next((s, d) for s, d in rows if "OOMKilled" in d)
-    change(folder, "UPDATE trail SET data = ? WHERE type = 'TOOL_RESULT' AND sequence = ?", data.replace("OOMKilled", "Completed"), str(sequence))
+    change(
+        folder, "UPDATE trail_events SET data = ? WHERE type = 'TOOL_RESULT' AND sequence = ?", data.replace("OOMKilled", "Completed"), str(sequence)
+    )
     code, _, err = await replay(folder, answer["investigation_id"])
     assert code == 1
     assert "differs (high): evidence" in err or "the replay stopped" in err
@@ -58,7 +60,7 @@ async def test_a_trail_that_was_changed_does_not_replay(folder: Path, answer: Js
 async def test_a_report_that_was_changed_is_told_with_the_field(folder: Path, answer: Json) -> None:
     # covers REPL-01
     report = {**answer["report"], "verdict": "All is well"}
-    change(folder, "UPDATE investigations SET report = ? WHERE id = ?", json.dumps(report), answer["investigation_id"])
+    change(folder, "UPDATE investigations SET results = ? WHERE id = ?", json.dumps(report), answer["investigation_id"])
     code, out, err = await replay(folder, answer["investigation_id"])
     assert (code, "differs (high): verdict" in err) == (1, True)
     assert out.startswith(answer["report"]["verdict"]), "what the trail says"
@@ -66,7 +68,7 @@ async def test_a_report_that_was_changed_is_told_with_the_field(folder: Path, an
 
 async def test_a_result_that_is_missing_stops_the_replay(folder: Path, answer: Json) -> None:
     # covers REPL-02
-    change(folder, "DELETE FROM trail WHERE type = 'TOOL_RESULT' AND key LIKE 'tool:get_logs:%'")
+    change(folder, "DELETE FROM trail_events WHERE type = 'TOOL_RESULT' AND key LIKE 'tool:get_logs:%'")
     code, out, err = await replay(folder, answer["investigation_id"])
     assert (code, out) == (1, "")
     assert "the replay stopped" in err and "get_logs" in err

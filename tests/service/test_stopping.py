@@ -21,10 +21,11 @@ async def thrown_midway(service: Served, key: str, value: str) -> Json:
 
     async def running() -> bool:
         page = await service.get("/investigations")
-        return any([e.type == "TOOL_CALL" for i in page["investigations"] for e in await service.trail(i["id"])])
+        trails = [await service.trail(i["id"]) for i in page["investigations"]]
+        return any(event.type == "TOOL_CALL" for trail in trails for event in trail)
 
     await until(running, 10, "tools are called")
-    await service.app.working.put(key, value)
+    await service.app.working.put(key, value, 3600)
     return await asked
 
 

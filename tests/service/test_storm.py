@@ -59,20 +59,6 @@ async def test_resolved_alerts_and_heartbeats_start_nothing(folder: Path) -> Non
     assert listed["investigations"] == []
 
 
-async def test_an_alert_that_fires_again_after_it_was_resolved_is_a_new_episode(folder: Path) -> None:
-    firing, over = alert("WebAppDown", 1), alert("WebAppDown", 1, endsAt="2026-03-10T14:45:00Z")
-    async with looking_at(web_app(), folder, group_window=0) as service:
-        (first,) = await sent(service, [hook_of(firing)])
-        await service.ended(first["investigation_id"])
-        (end,) = await sent(service, [hook_of(over)])
-        (second,) = await sent(service, [hook_of(firing)])
-        await service.ended(second["investigation_id"])
-        ledger = await service.get("/alerts/ledger", fingerprint=first["fingerprint"])
-    assert (first["started"], end["reason"], second["started"]) == (True, "resolved", True)
-    assert first["investigation_id"] != second["investigation_id"]
-    assert [entry["nth"] for entry in ledger["entries"]] == [2, 1, 1]
-
-
 async def test_several_targets_are_investigated_at_the_same_time(folder: Path) -> None:
     # covers API-18, MET-09
     names = [f"svc-{n}" for n in range(6)]
