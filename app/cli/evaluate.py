@@ -97,7 +97,8 @@ async def _evaluated(application: Application, investigation_id: str, begun: flo
         return EvaluatedInvestigation(report=None, error=why, elapsed_ms=elapsed_ms)
     meta = investigation.report["meta"]
     events = await application.stores.trail.read(investigation_id, limit=None)
-    returned = tuple(text for event in events if event.type is EventType.TOOL_RESULT if (text := _text(event.data)))
+    results = sorted((e.data for e in events if e.type is EventType.TOOL_RESULT), key=lambda data: (len(data["call"]["id"]), data["call"]["id"]))
+    returned = tuple(text for data in results if (text := _text(data)))  # in the order they were asked, whichever answered first
     return EvaluatedInvestigation(
         report=investigation.report,
         returned=returned,

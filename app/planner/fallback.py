@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import structlog
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from app.domain.case import CaseFile
 from app.domain.errors import ModelFailure
@@ -28,7 +28,7 @@ from app.domain.verdict import Verdict, VerdictState, as_json
 from app.planner.answers import plan_of
 from app.planner.asking import Answer, Asking, Model, Pace, Question
 from app.planner.conclusion import Merging, Recommend, conclusion_of
-from app.planner.config import ModelConfig
+from app.planner.config import ModelConfig, Price
 from app.planner.data_block import quotable
 from app.planner.prompts import VERSION
 from app.planner.questions import Questions
@@ -93,10 +93,10 @@ class FallbackPlanner:
         plan = rules = self._rules.plan(case, recalled)
         detail = ""
         try:
+            config = await self._fit(journal)
             with _boundary(Reason.MODEL_UNAVAILABLE):
-                self._fit()
                 question = self._questions.plan(case, recalled, rules)
-            answer = await self._ask(case.investigation_id, question, journal)
+            answer = await self._ask(case.investigation_id, question, config, journal)
             with _boundary(Reason.MODEL_ANSWER_MALFORMED):
                 plan = plan_of(answer.output or {}, answer.usage).model_copy(update={"playbook": rules.playbook})
         except Silence as silence:
@@ -112,10 +112,10 @@ class FallbackPlanner:
         final, detail = verdict, ""
         try:
             if verdict.state is not VerdictState.NOT_A_PROBLEM and (verdict.evidence or quotable(case)):
+                config = await self._fit(journal)
                 with _boundary(Reason.MODEL_UNAVAILABLE):
-                    self._fit()
                     question = self._questions.conclude(case, recalled, verdict)
-                answer = await self._ask(case.investigation_id, question, journal)
+                answer = await self._ask(case.investigation_id, question, config, journal)
                 with _boundary(Reason.MODEL_ANSWER_MALFORMED):
                     final = self._merged(case, verdict, answer)
         except Silence as silence:
@@ -136,10 +136,24 @@ class FallbackPlanner:
             await self._model.close()
             self._model = None
 
-    def _fit(self) -> None:
-        unfit = _unfit(self._access)
-        if unfit is not None:
-            raise Silence(*unfit)
+    async def _fit(self, journal: Journal) -> ModelConfig:
+        """Whether a model may be asked is a fact of the first run: a run after it, and a replay where no key is, go by it.
+        Raises Silence."""
+
+        async def look() -> JsonObject:
+            reason, detail = _unfit(self._access) or ("", "")
+            return {"reason": str(reason), "detail": detail, "model": self._access.config.model if self._access else ""}
+
+        said, _ = await journal.call(EventType.DECISION, "planner:model", {}, look)
+        if said["reason"]:
+            raise Silence(Reason(said["reason"]), said["detail"])
+        return self._config(said["model"])
+
+    def _config(self, model: str) -> ModelConfig:
+        """Ours if it is of that model; else one that holds its name and no key."""
+        if self._access is not None and self._access.config.model == model:
+            return self._access.config
+        return ModelConfig(SecretStr(""), model, prices={model: Price(prompt=0, completion=0)})
 
     def _merged(self, case: CaseFile, verdict: Verdict, answer: Answer) -> Verdict:
         said = conclusion_of(answer.output or {})
@@ -148,25 +162,26 @@ class FallbackPlanner:
             return verdict.model_copy(update={"confidence_reason": why, "usage": verdict.usage.plus(answer.usage)})
         return Merging(case, verdict, quotable(case), self._recommend).verdict(said, answer.usage)
 
-    async def _ask(self, investigation_id: str, question: Question, journal: Journal) -> Answer:
+    async def _ask(self, investigation_id: str, question: Question, config: ModelConfig, journal: Journal) -> Answer:
         """The model's checked answer, from the journal if it is there. Raises Silence."""
         access = self._access
-        assert access is not None, "_fit() was asked first"
         spent = self._spending.of(investigation_id)
-        refused = refusal(access.config, spent, question.tokens)
+        refused = refusal(config, spent, question.tokens)
         if refused:
             _warn(*refused)
             raise Silence(*refused)
 
         async def run() -> JsonObject:
             try:
+                if access is None or access.config is not config:
+                    raise Silence(Reason.NO_KEY, f"no key is configured for {config.model} any more")
                 with _boundary(Reason.MODEL_UNAVAILABLE):
-                    asking = Asking(access.config, await self._opened(access), access.pace, spent)
+                    asking = Asking(config, await self._opened(access), access.pace, spent)
                     return as_json(await asking.ask(question))
             except Silence as silence:
-                return as_json(Answer(reason=silence.reason, detail=silence.detail, model=access.config.model))
+                return as_json(Answer(reason=silence.reason, detail=silence.detail, model=config.model))
 
-        key, asked = _asked(question, access.config)
+        key, asked = _asked(question, config)
         row, replayed = await journal.call(EventType.LLM_CALL, key, asked, run)
         answer = Answer.model_validate(row)
         self._spending.add(investigation_id, answer.spent)

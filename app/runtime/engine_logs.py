@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable
 
 REPEAT_SECONDS = 30.0
-_STOPPING = "Asyncio task cancelled for workflow"  # what a stop does on purpose, once for every workflow
+_CANCELLED = "Asyncio task cancelled for workflow"  # what a stop does on purpose, once for every workflow
+_TOO_LATE = "cannot schedule new futures after shutdown"  # taken from the queue while stopping: it stays there for the next start
 _KEPT = 100
 
 
@@ -20,7 +21,8 @@ class Seldom(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         message, now = record.getMessage(), self._monotonic()
-        if message.startswith(_STOPPING) or now - self._told.get(message, -REPEAT_SECONDS) < REPEAT_SECONDS:
+        stopping = message.startswith(_CANCELLED) or _TOO_LATE in message
+        if stopping or now - self._told.get(message, -REPEAT_SECONDS) < REPEAT_SECONDS:
             return False
         if len(self._told) >= _KEPT:
             self._told.clear()
