@@ -21,7 +21,8 @@ class Seldom(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         message, now = record.getMessage(), self._monotonic()
-        stopping = message.startswith(_CANCELLED) or _TOO_LATE in message
+        raised = str(record.exc_info[1]) if record.exc_info else ""
+        stopping = message.startswith(_CANCELLED) or _TOO_LATE in raised
         if stopping or now - self._told.get(message, -REPEAT_SECONDS) < REPEAT_SECONDS:
             return False
         if len(self._told) >= _KEPT:
