@@ -24,6 +24,7 @@ from app.tools.get_alerts import GetAlerts
 from app.tools.get_logs import GetLogs
 from app.tools.get_metrics import GetMetrics
 from app.tools.get_recent_deploys import GetRecentDeploys
+from app.tools.get_service_map import GetServiceMap
 from app.tools.golden_signals import OWN_NAMES, OwnName
 from app.tools.kubernetes_client import KubernetesClient, KubernetesConfig
 from app.tools.log_source import LogSource
@@ -86,6 +87,7 @@ def build_registry(config: ToolsConfig) -> tuple[ToolRegistry, Sources]:
     registry.register(CheckNodes(kubernetes))
     registry.register(CheckStorage(kubernetes))
     registry.register(CheckQuotas(kubernetes))
+    registry.register(GetServiceMap(prometheus))
     registry.register(QueryPrometheus(prometheus))
     registry.register(GetAlerts(prometheus))
     registry.register(CheckHttp(config.probe or ProbeConfig(), sources.kubernetes))

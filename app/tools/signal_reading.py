@@ -118,14 +118,14 @@ def _take(q: _Query, matrix: Matrix, got: Signals) -> None:
     if len(matrix.series) > MAX_SERIES:
         got.reading.truncated.append(f"{c.name}: {len(matrix.series)} series, {MAX_SERIES} shown")
     for whole in matrix.series[:MAX_SERIES]:
-        series = _warm(whole, matrix, q.pace.rate_window) if "<w>" in c.query else whole
+        series = warm(whole, matrix, q.pace.rate_window) if "<w>" in c.query else whole
         if series.values:
             change = change_in(series)
             got.series.append(as_json(c.name, matrix.query, series, change, matrix.step) | {"of": c.metric})
             got.lines.append(f"{line(c.name, series, change)} [{c.metric}]")
 
 
-def _warm(series: Series, matrix: Matrix, rate_window: int) -> Series:
+def warm(series: Series, matrix: Matrix, rate_window: int) -> Series:
     """Without the first points of a rate: there its window reaches back before the first sample, and what looks like a
     climb is only the window filling."""
     points = -(-rate_window // matrix.step)
