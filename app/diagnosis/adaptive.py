@@ -5,9 +5,9 @@ overtaken or the read budget is used."""
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from app.diagnosis.kube import is_unhealthy, statuses
+from app.diagnosis.leads import Ask, effect_logs, log_hangs, log_of, unit_logs
 from app.diagnosis.ranking import Candidate, leaders
 from app.diagnosis.reading import ALIASES, Seen, dig
 from app.diagnosis.signals.nodes import UNIT_QUERY
@@ -23,15 +23,9 @@ PER_ROUND = 4
 SURE = 0.8
 LOGS_PER_ROUND = 3
 DNS: JsonObject = {"namespace": "kube-system", "service": "kube-dns"}  # the name every distribution gives the Service
+SOURCES = {"get_metrics": "prometheus", "query_prometheus": "prometheus", "get_alerts": "prometheus", "get_service_map": "prometheus", "search_logs": "logs"}
 UNHEARD = frozenset({"log_connection_refused", "log_timeout", "log_dns_failure", "errors_rose", "readiness_failing", "liveness_failing"})
 _ENTRY = re.compile(r"ingress|gateway|httproute", re.I)
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    tool: str
-    args: JsonObject
-    reason: str
 
 
 def next_steps(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...]) -> tuple[Step, ...]:
@@ -59,7 +53,7 @@ def _ids(world: World, count: int) -> list[str]:
 
 
 def _possible(world: World, ask: Ask) -> bool:
-    source = "prometheus" if ask.tool in ("get_metrics", "query_prometheus", "get_alerts") else "kubernetes"
+    source = SOURCES.get(ask.tool, "kubernetes")
     return source in world.case.sources and all(v for k, v in ask.args.items() if k in ("namespace", "pod", "node"))
 
 
@@ -83,6 +77,7 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
     if kinds & {"node_not_ready", "lease_stale", "pending_unnoticed", "runtime_socket_down"} or world.case.target.ref.kind == "Node":
         yield Ask("check_nodes", {}, "see which nodes are in trouble and why")
         yield Ask("query_prometheus", {"query": UNIT_QUERY, "minutes": 15}, "see which units of the nodes are down")
+    yield from unit_logs(world, found)
     if any(k.startswith("unschedulable_") for k in kinds):
         yield Ask("check_nodes", {}, "compare what the pod demands with what the nodes offer")
     if kinds & {"unschedulable_claim_unbound", "unschedulable_claim_missing", "volume_not_mounted"}:
@@ -101,7 +96,8 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
         yield Ask("check_ingresses", {"namespace": namespace}, "see whether each way in leads to a ready pod")
     logs = [a for pod in _suspects(world, ranked) for a in _logs(pod)]
     yield from logs[:LOGS_PER_ROUND]
-    yield from [_log(pod, "read what the one that is asked for says") for pod in _asked_pods(world, found)][:LOGS_PER_ROUND]
+    yield from [log_of(pod, "read what the one that is asked for says") for pod in _asked_pods(world, found)][:LOGS_PER_ROUND]
+    yield from effect_logs(world, ranked)
     if kinds & {"crash_looping", "container_restarting", "readiness_failing", "rollout_not_progressing", "container_oom_killed", "errors_rose"}:
         yield Ask("get_recent_deploys", {"namespace": namespace}, "see whether a release came before")
         yield Ask("check_workloads", {"namespace": namespace}, "see whether a release is stuck")
@@ -113,7 +109,7 @@ def _suspects(world: World, ranked: tuple[Candidate, ...]) -> list[Seen]:
     chosen: dict[str, Seen] = {}
     for pod in world.of("Pod"):
         workload = str(world.workload_of(pod))
-        if world.in_trouble(pod) and any(_ran(s) for s, _ in statuses(pod.item)) and _worse(pod, chosen.get(workload)):
+        if world.in_trouble(pod) and not log_hangs(world, pod) and any(_ran(s) for s, _ in statuses(pod.item)) and _worse(pod, chosen.get(workload)):
             chosen[workload] = pod
     return [chosen[w] for w in sorted(chosen, key=lambda w: (order.index(w) if w in order else len(order), w))]
 
@@ -154,7 +150,7 @@ def _widen(world: World, namespace: str) -> Iterator[Ask]:
 def _asked_pods(world: World, found: tuple[Signal, ...]) -> list[Seen]:
     """A pod of each workload that logs name as not answering."""
     named = dict.fromkeys(str(s.object) for s in found if s.kind == "asked_for")
-    return [pods[0] for name in named if (pods := world.pods_of(ObjectRef.parse(name)))]
+    return [pods[0] for name in named if (pods := [p for p in world.pods_of(ObjectRef.parse(name)) if not log_hangs(world, p)])]
 
 
 def _target_logs(world: World) -> Iterator[Ask]:
@@ -166,18 +162,9 @@ def _target_logs(world: World) -> Iterator[Ask]:
     if not pods and world.case.callees:
         entries = [c for c in sorted(world.case.callees) if not world.callers_of(c)]
         pods = [p for p in world.of("Pod") if world.workload_of(p).name in entries]
-    for pod in pods[:3]:
+    for pod in [p for p in pods if not log_hangs(world, p)][:3]:
         if world.has_log(pod):
             return
         if not world.asked_log(pod):
-            yield _log(pod, "read what the target logs")
+            yield log_of(pod, "read what the target logs")
             return
-
-
-def _log(pod: Seen, reason: str) -> Ask:
-    """The log of the first container, named only where there are several."""
-    args: JsonObject = {"namespace": pod.namespace, "pod": pod.name}
-    spec = pod.at("spec", "containers") or []
-    if len(spec) > 1:
-        args["container"] = str(dig(spec[0], "name"))
-    return Ask("get_logs", args, reason)

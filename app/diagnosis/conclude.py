@@ -3,16 +3,16 @@
 import re
 
 from app.diagnosis.actions import actions_for
+from app.diagnosis.citing import cited, evidence
 from app.diagnosis.narrative import cut, impact, line, mechanism, onset, short, why, would_change
 from app.diagnosis.ranking import Candidate, leaders
 from app.diagnosis.setting_aside import not_checked, ruled_out, set_aside
 from app.diagnosis.world import World
 from app.domain.case import Signal
-from app.domain.verdict import Action, Evidence, Hypothesis, Level, Moment, Verdict, VerdictState
+from app.domain.verdict import Action, Evidence, Hypothesis, Moment, Verdict, VerdictState
 
 CONFIRMED = 0.75
 LIKELY = 0.4
-EVIDENCE_PER_CAUSE = 8
 ALTERNATIVES = 3
 MAX_ACTIONS = 3
 ENOUGH = ({"check_pods"}, {"check_events", "check_workloads", "check_services", "check_nodes", "get_metrics"})
@@ -53,7 +53,7 @@ def _named(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...
     others = tuple(c for c in ranked if c not in named and c.confidence >= 0.2 and not c.beaten_by)[:ALTERNATIVES]
     first = named[0]
     state = VerdictState.CONFIRMED if first.confidence >= CONFIRMED and not first.untrusted else VerdictState.LIKELY
-    evidence, ids = _evidence(world, (*named, *others))
+    quotes, ids = evidence(world, (*named, *others))
     actions = actions_for(first.rule.actions, first.object, _holes(first))
     actions = tuple(a for c in named for a in (actions if c is first else actions_for(c.rule.actions, c.object, _holes(c))[:1]))
     return Verdict(
@@ -62,7 +62,7 @@ def _named(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...
         confidence=first.confidence,
         confidence_reason=cut(why(first), 400),
         hypotheses=tuple(hypothesis(c, ids) for c in (*named, *others)),
-        evidence=evidence,
+        evidence=quotes,
         ruled_out=ruled_out(world, found, ranked),
         not_checked=not_checked(world),
         set_aside=set_aside(world, named),
@@ -97,41 +97,6 @@ def hypothesis(candidate: Candidate, ids: dict[tuple[str, str], str]) -> Hypothe
     )
 
 
-def cited(candidate: Candidate) -> list[Signal]:
-    """The signals worth quoting: one of each kind first, then more of the deciding kinds, then symptoms explained."""
-    every = [*candidate.signals, *candidate.against, *(s for s in candidate.explains if s.object == candidate.object), *candidate.explains]
-    kinds: set[str] = set()
-    first = [s for s in every if not (s.kind in kinds or kinds.add(s.kind))]  # type: ignore[func-returns-value]
-    rest = [s for s in every if s not in first]
-    return (first + rest)[:EVIDENCE_PER_CAUSE]
-
-
-def _evidence(world: World, candidates: tuple[Candidate, ...]) -> tuple[tuple[Evidence, ...], dict[tuple[str, str], str]]:
-    calls = {r.call.id: r for r in world.readings}
-    ids: dict[tuple[str, str], str] = {}
-    made = []
-    for signal in (s for c in candidates for s in cited(c)):
-        key = (signal.call_id, signal.quote)
-        if key in ids:
-            continue
-        ids[key] = f"e{len(ids) + 1}"
-        result = calls[signal.call_id].result
-        made.append(
-            Evidence(
-                id=ids[key],
-                claim=cut(signal.claim, 300),
-                source=result.tool,
-                call_id=signal.call_id,
-                query=str(signal.facts.get("query") or result.invocation),
-                window=result.window,
-                quote=signal.quote,
-                provenance=signal.provenance,
-                level=Level.VERIFIED,
-            )
-        )
-    return tuple(made), ids
-
-
 def timeline(world: World, found: tuple[Signal, ...], named: tuple[Candidate, ...]) -> tuple[Moment, ...]:
     """What happened when, as far as the leaders' signals and the alerts carry a time."""
     moments = [Moment(at=a.starts_at, what=f"Alert {a.name} began") for a in world.case.alerts]
@@ -162,13 +127,12 @@ def _enough(world: World) -> bool:
 def _healthy(world: World, found: tuple[Signal, ...]) -> Verdict:
     tools = sorted({r.tool for r in world.readings})
     text = f"{short(world.case.target.workload)}: nothing is wrong now; {len(tools)} kinds of checks found no fault"
-    evidence = _sound(world)
     return Verdict(
         state=VerdictState.NOT_A_PROBLEM,
         line=cut(text, 140),
         confidence=0.85,
         confidence_reason=f"Checked: {', '.join(tools)}; no object shows a current fault",
-        evidence=evidence,
+        evidence=_sound(world),
         not_checked=not_checked(world),
         set_aside=set_aside(world, ()),
         impact="none seen",
@@ -201,7 +165,7 @@ def _sound(world: World) -> tuple[Evidence, ...]:
 def _open(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...], troubles: list[Signal]) -> Verdict:
     """Something may be wrong and no cause is carried, or too little could be read."""
     maybe = tuple(c for c in ranked if c.confidence >= 0.3)[:ALTERNATIVES]
-    evidence, ids = _evidence(world, maybe)
+    quotes, ids = evidence(world, maybe)
     about = troubles[0].claim if troubles else "too little could be read to say"
     confidence = maybe[0].confidence if maybe else 0.1
     return Verdict(
@@ -210,7 +174,7 @@ def _open(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...]
         confidence=confidence,
         confidence_reason="Nothing that was read names a cause with enough weight",
         hypotheses=tuple(hypothesis(c, ids) for c in maybe),
-        evidence=evidence,
+        evidence=quotes,
         ruled_out=ruled_out(world, found, ranked),
         not_checked=not_checked(world),
         set_aside=set_aside(world, ()),

@@ -74,7 +74,8 @@ class LokiApp:
         units = [(labels, text) for labels, text in self._units() if wants_stream(labels)]
         for place, (_, text) in enumerate(units):
             for line in text.splitlines():
-                moment = times.of_line(line, self._world.now) or self._world.now
+                said = times.of_line(line, self._world.now) or self._world.now
+                moment = min(said, self._world.now)  # a time without a zone may be local; nothing was received later than now
                 at = int(moment.timestamp()) * 1_000_000_000 + moment.microsecond * 1000
                 if span[0] <= at <= span[1] and wants_line(line):
                     found.append((at, line, place))

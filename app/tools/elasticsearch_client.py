@@ -138,9 +138,11 @@ class _Pages:
         assert query.window is not None
         start, end = iso(query.window.start), iso(query.window.end)
         yield {"range": {names.time: {"gte": start, "lte": end, "format": "strict_date_optional_time"}}}
-        for field in ("namespace", "pod", "container", "node", "unit"):
+        for field in ("namespace", "pod", "container", "node"):
             if getattr(query, field):
                 yield {"term": {getattr(names, field): getattr(query, field)}}
+        if query.unit:  # without a suffix it is also the service of that name, as systemctl has it
+            yield {"terms": {names.unit: [query.unit, f"{query.unit}.service"]}} if "." not in query.unit else {"term": {names.unit: query.unit}}
         if query.service:
             same = {"term": {names.service: query.service}}
             unsaid = {"bool": {"must_not": {"exists": {"field": names.service}}}}

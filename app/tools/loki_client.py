@@ -185,10 +185,17 @@ def quoted(text: str) -> str:
 
 def _selector(query: LogQuery, labels: LokiLabels) -> str:
     fields = ("namespace", "service", "pod", "container", "node", "unit")
-    matchers = [f"{getattr(labels, f)}={quoted(getattr(query, f))}" for f in fields if getattr(query, f)]
+    matchers = [_matcher(getattr(labels, f), f, getattr(query, f)) for f in fields if getattr(query, f)]
     if not matchers:
         raise ToolFailure(ErrorClass.CONFIG, Reason.INVALID_ARGUMENTS, "Loki needs a namespace, service, pod or node to look for")
     return "{" + ", ".join(matchers) + "}"
+
+
+def _matcher(label: str, field: str, value: str) -> str:
+    """Equality; a unit without a suffix is also the service of that name, as systemctl has it."""
+    if field == "unit" and "." not in value:
+        return f"{label}=~{quoted(re.escape(value) + r'([.]service)?')}"
+    return f"{label}={quoted(value)}"
 
 
 def _smaller(got: Answer, limit: int) -> int:

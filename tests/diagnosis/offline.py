@@ -24,6 +24,7 @@ from app.domain.plan import Step, StepUpdate
 from app.domain.resolver import resolve
 from app.domain.tool import Outcome, StepStatus, ToolCall, ToolContext, ToolResult, ToolStatus, Window
 from app.domain.verdict import Verdict, VerdictState
+from app.lab.loki_server import LokiApp
 from app.lab.prometheus_server import PrometheusApp
 from app.lab.snapshot import load
 from app.planner.playbook import load_playbooks
@@ -45,8 +46,10 @@ from app.tools.kubernetes_client import Listing, LogText
 from app.tools.kubernetes_kinds import KINDS
 from app.tools.kubernetes_trim import trim
 from app.tools.prometheus_client import PrometheusClient, PrometheusConfig
+from app.tools.loki_client import LokiClient, LokiConfig
 from app.tools.query_prometheus import QueryPrometheus
 
+from app.tools.search_logs import SearchLogs
 TOOLS = (
     *(CheckEvents, CheckIngresses, CheckNodes, CheckPods, CheckQuotas, CheckServices, CheckStorage, CheckWorkloads),
     *(DescribePod, GetLogs, GetRecentDeploys),
@@ -167,7 +170,7 @@ class Offline:
 
     async def investigate(self) -> tuple[Verdict, CaseFile, float]:
         alerts, updates = self.alerts(), list[StepUpdate]()
-        sources = frozenset({"kubernetes", *(["prometheus"] if self.series else [])})
+        sources = frozenset({"kubernetes", "logs", "loki", *(["prometheus"] if self.series else [])})
         case = CaseFile(
             investigation_id="i",
             alerts=alerts,

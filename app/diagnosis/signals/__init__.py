@@ -20,6 +20,7 @@ from app.diagnosis.signals import (
     storage,
     ways,
     workloads,
+    units,
 )
 from app.diagnosis.world import World
 from app.domain.case import Signal
@@ -36,6 +37,7 @@ FAMILIES = (
     nodes,
     storage,
     quotas,
+    units,
     deploys,
     logs,
     metrics,
@@ -46,7 +48,7 @@ JOINS = (joins, slowness, since_release)
 
 
 def find(world: World) -> tuple[Signal, ...]:
-    """Every signal of a world, without repeats, in a fixed order."""
+    """Every signal of a world, without repeats, in a fixed order. What has ended is left out, and kept in `world.ended`."""
     found: dict[tuple[str, str, str], Signal] = {}
     for family in FAMILIES:
         for signal in family.find(world):

@@ -13,6 +13,9 @@ from app.domain.case import Signal
 from app.domain.frozen import JsonObject
 from app.domain.target import ObjectRef
 
+PEERS = 3
+_FRAME = re.compile(r"\s*(--- End of |at [\w.$<>`]+\(|\.\.\. \d+ more)")  # lines of a trace that only say where
+Line = tuple[str, re.Match[str]]
 _ERROR_NAMED = re.compile(r"(Error|Exception|FATAL|panic)\b.{0,60}?[:)] \S")  # the line of a trace that says what went wrong
 
 
@@ -27,22 +30,35 @@ def _of_container(world: World, reading: Reading) -> Found:
     seen = world.get("Pod", namespace, pod)
     where = world.workload_of(seen) if seen else ObjectRef(kind="Pod", namespace=namespace, name=pod)
     yield _last_words(world, reading, seen, where)
-    said: dict[str, tuple[str, re.Match[str], int]] = {}
-    quotable = set(reading.lines)  # of a long log the text has a choice
-    for line in (str(x) for x in reading.result.data.get("lines") or []):
-        if (classed := classify(line)) is not None:
-            template, match = classed
-            first = said.get(template.kind)
-            told = (line, match) if first is None or line in quotable else first[:2]
-            said[template.kind] = (*told, (first[2] if first else 0) + 1)
+    said = _said(reading)
     for template in TEMPLATES:
-        if template.kind in said:
-            line, match, count = said[template.kind]
-            if seen is not None and not world.in_trouble(seen) and not _lasting(world, line, count):
-                continue
+        lines = said.get(template.kind, [])
+        if not lines or (seen is not None and not world.in_trouble(seen) and not _lasting(world, lines[-1][0], len(lines))):
+            continue
+        for line, match in _telling(world, lines, set(reading.lines)):
             about = _account(seen, match) if template.kind == "log_forbidden" else where
-            facts = {**_groups(match), "says": template.says, "count": count, "pod": pod, "line": line[:200]}
-            yield signal(template.kind, about, f"{pod} logs that {template.says} ({count} x)", cite(reading, (line,)), _time_of(line), facts)
+            facts = {**_groups(match), "says": template.says, "count": len(lines), "pod": pod, "line": line[:200]}
+            yield signal(template.kind, about, f"{pod} logs that {template.says} ({len(lines)} x)", cite(reading, (line,)), _time_of(line), facts)
+
+
+def _said(reading: Reading) -> dict[str, list[Line]]:
+    """Classed lines by kind, oldest first."""
+    said: dict[str, list[Line]] = {}
+    for line in (str(x) for x in reading.result.data.get("lines") or []):
+        if not _FRAME.match(line) and (classed := classify(line)) is not None:
+            said.setdefault(classed[0].kind, []).append((line, classed[1]))
+    return said
+
+
+def _telling(world: World, lines: list[Line], quotable: set[str]) -> list[Line]:
+    """Of one kind the first line since shortly before the onset, of each peer that lines name: when it began, and with whom.
+    Of a long log the text has a choice."""
+    shown = [x for x in lines if x[0] in quotable] or lines[:1]
+    recent = [x for x in shown if (at := _time_of(x[0])) is None or at >= world.onset - RECENT] or shown[-1:]
+    first: dict[str, Line] = {}
+    for line, match in recent:
+        first.setdefault(_groups(match).get("host", ""), (line, match))
+    return list(first.values())[:PEERS]
 
 
 def _last_words(world: World, reading: Reading, pod: Seen | None, where: ObjectRef) -> Signal | None:

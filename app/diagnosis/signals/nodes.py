@@ -146,6 +146,11 @@ def _unit(one: Series, reading: Reading) -> Found:
         fell = when(next((one.values[i + 1][0] for i in reversed(range(len(one.values) - 1)) if one.values[i][1] > 0), one.values[0][0]))
         source = cite(reading, (unit, node, "active"), (unit, node))
         facts = {"unit": unit, "node": node}
-        plane = kind in ("unit_controllers_down", "unit_etcd_down", "unit_api_down")
-        where = ObjectRef(kind="ControlPlane", name=unit.removesuffix(".service")) if plane else ObjectRef(kind="Node", name=node)
+        where = place(kind, unit.removesuffix(".service"), node)
         yield signal(kind, where, f"Unit {unit} is not active on node {node}", source, fell, facts)
+
+
+def place(kind: str, unit: str, node: str) -> ObjectRef:
+    """What a unit that is down is a fault of: the control plane's own parts are not faults of their node."""
+    plane = kind in ("unit_controllers_down", "unit_etcd_down", "unit_api_down")
+    return ObjectRef(kind="ControlPlane", name=unit) if plane else ObjectRef(kind="Node", name=node)

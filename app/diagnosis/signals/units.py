@@ -1,0 +1,45 @@
+"""Logs of node units -> units that do not run, as systemd says it. Reads `search_logs` calls that name a node and a unit:
+the text of `systemctl status`, or the journal's lines about starts and stops. Twin: `nodes`, which reads the series."""
+
+import re
+
+from app.diagnosis.reading import Reading
+from app.diagnosis.signals.nodes import UNITS, place
+from app.diagnosis.world import Found, World, cite, signal
+
+# `systemctl status`: the states of systemd.unit(5). "activating (auto-restart)" is a unit that does not stay up.
+_STATUS = re.compile(r"^\s*Active: (?P<state>active|reloading|inactive|failed|activating|deactivating)\b(?P<more>[^\n]*)")
+_DOWN = re.compile(r"inactive|failed|deactivating")
+# What the manager writes into a unit's journal (systemd's catalogue of messages); other lines are the unit's own.
+_MANAGER = r"(^|systemd\[\d+\]: )"
+_STOPPED = re.compile(
+    _MANAGER
+    + r"(Stopped |[\w@.-]+\.service: (Main process exited|Deactivated successfully|Succeeded|Failed with result|Start request repeated too quickly))"
+)
+_STARTED = re.compile(_MANAGER + r"Started ")
+
+
+def find(world: World) -> Found:
+    for reading in world.readings:
+        if reading.tool == "search_logs" and reading.call.args.get("node") and reading.call.args.get("unit"):
+            yield from _unit(reading)
+
+
+def _unit(reading: Reading) -> Found:
+    node, unit = str(reading.call.args["node"]), str(reading.call.args["unit"]).removesuffix(".service")
+    line = _down([str(x) for x in reading.result.data.get("lines") or []])
+    kind = UNITS.get(unit)
+    if kind is not None and line:
+        claim = f"systemd says of {unit} on node {node}: {line.strip()[:120]}"
+        yield signal(kind, place(kind, unit, node), claim, cite(reading, (line,)), None, {"unit": unit, "node": node})
+
+
+def _down(lines: list[str]) -> str:
+    """The line that says that the unit does not run now, "" if it runs or nobody says. The last status decides; without one
+    the last start or stop."""
+    said = [(line, match) for line in lines if (match := _STATUS.match(line))]
+    if said:
+        line, match = said[-1]
+        return line if _DOWN.match(match["state"]) or "auto-restart" in match["more"] else ""
+    told = [line for line in lines if _STOPPED.search(line) or _STARTED.search(line)]
+    return told[-1] if told and not _STARTED.search(told[-1]) else ""
