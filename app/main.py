@@ -63,8 +63,8 @@ from app.store.coverage import Rules
 from app.store.ledger import Ledger
 from app.store.stores import Stores
 from app.tools.catalogue import Sources, ToolsConfig, build_registry
-from app.tools.check_http import ProbeConfig
 from app.tools.kubernetes_client import KubernetesConfig, check_configuration
+from app.tools.probe_settings import PROBE_SETTINGS, probe_of
 from app.tools.log_stores import LOG_SETTINGS, log_stores
 from app.tools.prometheus_client import PrometheusConfig
 from app.tools.registry import ToolRegistry
@@ -105,7 +105,7 @@ def case_memory(settings: Settings, stores: Stores, working: WorkingMemory, cloc
 
 
 def tools(settings: Settings) -> tuple[ToolRegistry, Sources]:
-    kubernetes = prometheus = None
+    kubernetes = None
     if settings.kubernetes_url or settings.kubeconfig or settings.kube_in_cluster:
         one = {"url": settings.kubernetes_url} if settings.kubernetes_url else {"kubeconfig": settings.kubeconfig} if settings.kubeconfig else {}
         kubernetes = KubernetesConfig(**one, context=settings.kube_context, in_cluster=not one)
@@ -113,9 +113,9 @@ def tools(settings: Settings) -> tuple[ToolRegistry, Sources]:
         said = (source, "kube_context") if settings.kube_context else (source,)
         with blaming(*map(variable, said)):
             check_configuration(kubernetes)
-    if settings.prometheus_url:
-        prometheus = PrometheusConfig(url=settings.prometheus_url)
-    probe = ProbeConfig(settings.probe_targets, settings.http_proxy_url) if settings.probe_targets or settings.http_proxy_url else None
+    prometheus = PrometheusConfig(url=settings.prometheus_url) if settings.prometheus_url else None
+    with blaming(variable("probe_ca_file")):
+        probe = probe_of({name: getattr(settings, name) for name in PROBE_SETTINGS})
     runbooks = RunbookConfig(settings.runbooks_dir, settings.runbook_urls) if settings.runbooks_dir else None
     callees = read_service_map(settings.service_map)
     logs = log_stores({name: getattr(settings, name) for name in LOG_SETTINGS})

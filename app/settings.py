@@ -73,7 +73,10 @@ class Settings(BaseSettings):
         (), description="Fields that are not called as in ECS, as name=field pairs: time, message and the names of loki_labels; by commas."
     )
     http_proxy_url: str = Field("", description="HTTP CONNECT proxy the probe goes through; empty: straight.")
-    probe_targets: Annotated[tuple[str, ...], NoDecode] = Field((), description="host:port pairs the probe may always ask, separated by commas.")
+    probe_targets: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="What the probe may always ask, by commas: host:port, or a URL of http, https or tls (a handshake alone)."
+    )
+    probe_ca_file: Path | None = Field(None, description="PEM file of authorities that the probe trusts beside the system's.")
     service_map: Path | None = Field(None, description='JSON file of who calls whom: {"edges": [{"caller": ..., "callee": ...}]}.')
     runbooks_dir: Path | None = Field(None, description="Folder of runbooks in Markdown, searched through by search_runbooks.")
     runbook_urls: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -110,8 +113,9 @@ class Settings(BaseSettings):
     @classmethod
     def _reachable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for target in value:
-            if not _has_port(target if "://" in target else f"http://{target}", default="://" in target):
-                raise ValueError(f"{target!r} is neither host:port nor an http(s) URL")
+            url = target.replace("tls://", "https://", 1) if target.startswith("tls://") else target
+            if not _has_port(url if "://" in url else f"http://{url}", default="://" in url):
+                raise ValueError(f"{target!r} is neither host:port nor an http(s) or tls URL")
         return value
 
     @field_validator("loki_labels", "elasticsearch_fields")
@@ -170,7 +174,7 @@ class Settings(BaseSettings):
             raise ValueError("is no URL of Redis (redis://host:6379/0); leave it empty for a table in the data folder")
         return value
 
-    @field_validator("kubeconfig", "service_map")
+    @field_validator("kubeconfig", "service_map", "probe_ca_file")
     @classmethod
     def _file(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():

@@ -1,18 +1,23 @@
-"""One connection attempt -> what happened: TCP, then TLS and one HTTP request where asked, straight or through an HTTP
-CONNECT proxy (as an agent outside the cluster has). Used by check_http."""
+"""One connection attempt -> what happened, stage by stage: the name, TCP, then TLS and one HTTP request where asked, straight or
+through an HTTP CONNECT proxy (as an agent outside the cluster has). Used by check_http."""
 
 import asyncio
 import contextlib
+import ipaddress
 import re
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from app.domain.errors import ToolFailure
 from app.domain.reason import ErrorClass, Reason
+from app.tools.certificate import Certificate
+from app.tools.tls_probe import Handshake, Trust, broken, held, unverified
 
 MAX_HEAD = 8_192
+MAX_ADDRESSES = 4
+PORTS = {"http": 80, "https": 443, "tls": 443}
 # words of proxies (and of resolvers behind them) for why they could not connect
 SAID = {
     "refused": "refused",
@@ -23,78 +28,202 @@ SAID = {
     "timeout": "timeout",
     "timed out": "timeout",
 }
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where to knock. `scheme` is tcp, http or https; `path` only for the latter two."""
+    """Where to knock. `scheme` is tcp, tls, http or https; `path` only for the latter two. `origin` says who named it:
+    configuration, service or ingress. A name that an object of the cluster gives leads nowhere but to addresses that `routable`
+    lets through."""
 
     host: str
     port: int
     scheme: str = "tcp"
     path: str = "/"
+    origin: str = field(default="configuration", compare=False)
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}" if self.scheme == "tcp" else f"{self.scheme}://{self.host}:{self.port}{self.path}"
+        shown = f"[{self.host}]" if ":" in self.host else self.host
+        if self.scheme == "tcp":
+            return f"{shown}:{self.port}"
+        return f"{self.scheme}://{shown}:{self.port}{self.path if self.scheme != 'tls' else ''}"
+
+
+@dataclass(frozen=True)
+class Way:
+    """How to get there: whom to trust, `timeout` in seconds for one endpoint as a whole, `proxy_url` of an HTTP CONNECT proxy."""
+
+    trust: Trust
+    timeout: float = 3.0
+    proxy_url: str = ""
 
 
 @dataclass(frozen=True)
 class Knock:
-    """`result` is open, refused, timeout, dns_failure, unreachable, tls_failure or unknown; `detail` what was said."""
+    """`result` is open, refused, timeout, dns_failure, unreachable, tls_failure, http_failure, out_of_scope or unknown; `stage` how
+    far it came (dns, tcp, tls or http), `detail` what was said. `faults` are those of the certificate (`tls_probe`)."""
 
     endpoint: Endpoint
     result: str
     detail: str = ""
+    stage: str = "tcp"
+    status: int = 0
+    faults: tuple[str, ...] = ()
+    certificate: Certificate | None = None
 
     @property
     def line(self) -> str:
-        return f"probe {self.endpoint}: {self.result}" + (f", {self.detail}" if self.detail else "")
+        said = ", ".join(filter(None, (*self.faults, self.detail)))
+        return f"probe {self.endpoint}: {self.result}" + (f", {said}" if said else "")
+
+
+class _Ended(Exception):
+    """What ended an attempt before its last stage; it never leaves this module."""
+
+    def __init__(self, result: str, detail: str = "", handshake: Handshake | None = None) -> None:
+        super().__init__(result)
+        self.result, self.detail, self.handshake = result, detail, handshake or Handshake()
 
 
 def endpoint_of(text: str) -> Endpoint:
-    """`host:port` or an http(s) URL. Raises ValueError for anything else."""
+    """`host:port` or a URL of tls, http or https. Raises ValueError for anything else."""
+    wrong = f"{text!r} is neither host:port nor an http(s) or tls URL"
     if "://" not in text:
         host, _, port = text.rpartition(":")
         if not host or not port.isdigit():
-            raise ValueError(f"{text!r} is neither host:port nor an http(s) URL")
+            raise ValueError(wrong)
         return Endpoint(host.strip("[]"), int(port))
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{text!r} is neither host:port nor an http(s) URL")
-    return Endpoint(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80), parts.scheme, parts.path or "/")
+    if parts.scheme not in PORTS or not parts.hostname:
+        raise ValueError(wrong)
+    return Endpoint(parts.hostname, parts.port or PORTS[parts.scheme], parts.scheme, parts.path or "/")
 
 
-async def knock(endpoint: Endpoint, timeout: float, proxy_url: str = "") -> Knock:
-    """Never raises for what the far side does. Raises ToolFailure when the proxy itself cannot be used."""
-    writer: asyncio.StreamWriter | None = None
+def routable(address: str | None) -> bool:
+    """An address that is no trick: not this machine, not a link-local metadata service."""
     try:
-        async with asyncio.timeout(timeout):
-            if proxy_url:
-                reader, writer = await _to_proxy(proxy_url)
-                refused = await _connect(reader, writer, endpoint)
-                if refused is not None:
-                    return refused
+        found = ipaddress.ip_address(address or "")
+    except ValueError:
+        return False
+    found = getattr(found, "ipv4_mapped", None) or found
+    return not (found.is_loopback or found.is_link_local or found.is_unspecified or found.is_multicast)
+
+
+async def knock(endpoint: Endpoint, way: Way) -> Knock:
+    """Never raises for what the far side does. Raises ToolFailure when the proxy itself cannot be used."""
+    return await _Attempt(endpoint, way).run()
+
+
+class _Attempt:
+    """One endpoint, its connections closed at the end."""
+
+    def __init__(self, endpoint: Endpoint, way: Way) -> None:
+        self._to, self._way = endpoint, way
+        self._stage = "dns"
+        self._open: list[asyncio.StreamWriter] = []
+
+    async def run(self) -> Knock:
+        shake = Handshake()
+        try:
+            async with asyncio.timeout(self._way.timeout):
+                streams = await self._connected()
+                if self._to.scheme in ("tls", "https"):
+                    shake = await self._tls(streams)
+                status = await self._http(streams) if self._to.scheme in ("http", "https") else 0
+            said = ", ".join(filter(None, (shake.version, f"HTTP {status}" if status else "")))
+            return Knock(self._to, "open", said, self._stage, status, (), shake.certificate)
+        except _Ended as end:
+            return Knock(self._to, end.result, end.detail, self._stage, 0, end.handshake.faults, end.handshake.certificate or shake.certificate)
+        except TimeoutError:
+            what = {"tls": "TLS ", "http": "HTTP "}.get(self._stage, "")
+            return Knock(self._to, "timeout", f"no {what}answer within {self._way.timeout:g} s", self._stage, 0, (), shake.certificate)
+        except OSError as error:
+            failed = {"tls": "tls_failure", "http": "http_failure"}.get(self._stage, "unreachable")
+            return Knock(self._to, failed, _plain(error), self._stage, 0, (), shake.certificate)
+        finally:
+            for writer in self._open:
+                await _close(writer)
+
+    async def _connected(self) -> Streams:
+        streams = await (self._through_proxy() if self._way.proxy_url else self._straight())
+        self._stage = "tcp"
+        return streams
+
+    async def _straight(self) -> Streams:
+        """To the first address of the name that takes a connection."""
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(self._to.host, self._to.port, type=socket.SOCK_STREAM)
+        except (socket.gaierror, UnicodeError):
+            raise _Ended("dns_failure", "the name does not resolve") from None
+        addresses = list(dict.fromkeys(str(a[4][0]) for a in found))
+        if self._to.origin != "configuration":
+            addresses = [a for a in addresses if routable(a)]
+        if not addresses:
+            raise _Ended("out_of_scope", "the name leads to this machine or to a link-local address")
+        self._stage = "tcp"
+        last: OSError = ConnectionRefusedError()
+        for address in addresses[:MAX_ADDRESSES]:
+            try:
+                streams = await asyncio.open_connection(address, self._to.port)
+            except OSError as error:
+                last = error
             else:
-                reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
-            return await _speak(endpoint, reader, writer)
-    except TimeoutError:
-        return Knock(endpoint, "timeout", f"no answer within {timeout:g} s")
-    except ssl.SSLError as error:
-        return Knock(endpoint, "tls_failure", str(error.reason or error)[:200])
-    except socket.gaierror:
-        return Knock(endpoint, "dns_failure", "the name does not resolve")
-    except ConnectionRefusedError:
-        return Knock(endpoint, "refused")
-    except OSError as error:
-        return Knock(endpoint, "unreachable", (error.strerror or type(error).__name__)[:200])
-    finally:
-        if writer is not None:
-            writer.close()
-            with contextlib.suppress(OSError, ssl.SSLError, TimeoutError):
-                await asyncio.wait_for(writer.wait_closed(), 1)
+                self._open.append(streams[1])
+                return streams
+        raise _Ended("refused") if isinstance(last, ConnectionRefusedError) else _Ended("unreachable", _plain(last))
+
+    async def _through_proxy(self) -> Streams:
+        streams = await _to_proxy(self._way.proxy_url)
+        self._open.append(streams[1])
+        await _tunnel(*streams, self._to)
+        return streams
+
+    async def _tls(self, streams: Streams) -> Handshake:
+        """Raises _Ended for a certificate that does not hold, and for a peer that speaks no TLS."""
+        self._stage = "tls"
+        try:
+            trusted = await asyncio.to_thread(lambda: self._way.trust.context)
+            await streams[1].start_tls(trusted, server_hostname=self._to.host)
+        except ssl.SSLCertVerificationError as error:
+            second = await self._read_unverified()
+            shake = broken(error, second, self._way.trust.now)
+            raise _Ended("tls_failure", shake.said, shake) from None
+        except ssl.SSLError as error:
+            raise _Ended("tls_failure", str(error.reason or error)[:200].replace("_", " ").lower()) from None
+        return held(streams[1].get_extra_info("ssl_object"))
+
+    async def _read_unverified(self) -> ssl.SSLObject | None:
+        """A second connection, for the certificate alone; None where it does not come about."""
+        try:
+            _, writer = await self._connected()
+            self._stage = "tls"
+            await writer.start_tls(unverified(), server_hostname=self._to.host)
+        except (OSError, _Ended):
+            self._stage = "tls"
+            return None
+        found: ssl.SSLObject = writer.get_extra_info("ssl_object")
+        return found
+
+    async def _http(self, streams: Streams) -> int:
+        self._stage = "http"
+        reader, writer = streams
+        host = str(Endpoint(self._to.host, self._to.port))
+        writer.write(f"GET {self._to.path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: sre-agent\r\nConnection: close\r\n\r\n".encode())
+        await writer.drain()
+        status, head = await _head(reader)
+        if not status:
+            raise _Ended("http_failure", "an answer that is no HTTP" if head else "closed without an HTTP answer")
+        return status
 
 
-async def _to_proxy(proxy_url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError, ssl.SSLError, TimeoutError):
+        await asyncio.wait_for(writer.wait_closed(), 1)
+
+
+async def _to_proxy(proxy_url: str) -> Streams:
     parts = urlsplit(proxy_url)
     try:
         return await asyncio.open_connection(parts.hostname, parts.port or 3128)
@@ -102,35 +231,19 @@ async def _to_proxy(proxy_url: str) -> tuple[asyncio.StreamReader, asyncio.Strea
         raise ToolFailure(ErrorClass.TRANSIENT, Reason.UNAVAILABLE, f"probe proxy {parts.hostname}:{parts.port}: {error}") from error
 
 
-async def _connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, endpoint: Endpoint) -> Knock | None:
-    """Ask the proxy to connect; None when it did."""
-    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
-    writer.write(f"CONNECT {host}:{endpoint.port} HTTP/1.1\r\nHost: {host}:{endpoint.port}\r\n\r\n".encode())
+async def _tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, endpoint: Endpoint) -> None:
+    """Ask the proxy to connect. Raises _Ended when it did not."""
+    target = str(Endpoint(endpoint.host, endpoint.port))
+    writer.write(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
     await writer.drain()
     status, head = await _head(reader)
     if status == 200:
-        return None
+        return
     said = (head + " " + await _rest(reader, head)).lower()
     for word, result in SAID.items():
         if word in said and status in (502, 503, 504):
-            return Knock(endpoint, result)
-    return Knock(endpoint, "unknown", f"the proxy answered {status}")
-
-
-async def _speak(endpoint: Endpoint, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Knock:
-    """TLS and one GET where the scheme asks for them."""
-    if endpoint.scheme == "tcp":
-        return Knock(endpoint, "open")
-    detail = ""
-    if endpoint.scheme == "https":
-        await writer.start_tls(ssl.create_default_context(), server_hostname=endpoint.host)
-        certificate = writer.get_extra_info("peercert") or {}
-        detail = f"certificate valid until {certificate.get('notAfter', 'unknown')}, "
-    request = f"GET {endpoint.path} HTTP/1.1\r\nHost: {endpoint.host}:{endpoint.port}\r\nUser-Agent: sre-agent\r\nConnection: close\r\n\r\n"
-    writer.write(request.encode())
-    await writer.drain()
-    status, _ = await _head(reader)
-    return Knock(endpoint, "open", detail + (f"HTTP {status}" if status else "closed without an HTTP answer"))
+            raise _Ended(result)
+    raise _Ended("unknown", f"the proxy answered {status}")
 
 
 async def _head(reader: asyncio.StreamReader) -> tuple[int, str]:
@@ -153,3 +266,7 @@ async def _rest(reader: asyncio.StreamReader, head: str) -> str:
         return (await reader.readexactly(wanted)).decode("latin-1") if wanted else ""
     except asyncio.IncompleteReadError as error:
         return error.partial.decode("latin-1")
+
+
+def _plain(error: OSError) -> str:
+    return (error.strerror or str(error) or type(error).__name__)[:200]

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,9 +13,15 @@ from app.domain.tool import ToolContext, ToolResult, ToolStatus
 from app.tools.catalogue import ToolsConfig, build_registry
 from app.tools.check_http import ProbeConfig
 from app.tools.kubernetes_client import KubernetesConfig
-from app.tools.probe import Endpoint, endpoint_of, knock
+from app.tools.probe import Endpoint, Knock, Way, endpoint_of
+from app.tools.probe import knock as knock_by
+from app.tools.tls_probe import Trust
 from tests.tools.objects import service
 from tests.tools.servers import Reply, kubernetes, serving
+
+
+async def knock(endpoint: Endpoint, timeout: float, proxy_url: str = "") -> Knock:
+    return await knock_by(endpoint, Way(Trust(datetime(2026, 1, 1, tzinfo=UTC)), timeout, proxy_url))
 
 
 @contextlib.asynccontextmanager
