@@ -70,7 +70,7 @@ class PrometheusApp:
             return sorted({name for labels in self._matching(params) for name, _ in labels})
         if match := re.fullmatch(r"/api/v1/label/([^/]+)/values", path):
             return sorted({value for labels in self._matching(params) for name, value in labels if name == match[1]})
-        return prometheus_status.data(path, Evaluator(self._index, now, now), now)
+        return prometheus_status.data(path, params, self._world, Evaluator(self._index, now, now))
 
     @property
     def _now(self) -> int:

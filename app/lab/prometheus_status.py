@@ -1,32 +1,64 @@
-"""What Prometheus says of its alerts, targets and itself, told from the series `ALERTS` and `up`. Called by the server."""
+"""What Prometheus says of its alerts, rules, targets and itself: what the snapshot recorded, else what the series `ALERTS` and
+`up` tell. Called by the server."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from app.domain.frozen import iso
+from app.domain.frozen import JsonObject, iso
 from app.lab.promql.evaluator import Evaluator, parse
-from app.lab.promql.labels import Labels
+from app.lab.promql.labels import Labels, PromqlError
 from app.lab.promql.numbers import number
+from app.lab.snapshot import World
 
 _ALERTS = parse("ALERTS")
 _SINCE = parse("ALERTS_FOR_STATE")
 _UP = parse("up")
 
 
-def data(path: str, evaluator: Evaluator, now: int) -> Any:
-    """The `data` of an answer, None for a path that Prometheus does not have. Rule texts are not part of a snapshot,
-    so there are no rule groups."""
+_KINDS = {"alert": "alerting", "record": "recording"}
+Params = Mapping[str, list[str]]
+
+
+def data(path: str, params: Params, world: World, evaluator: Evaluator) -> Any:
+    """The `data` of an answer, None for a path that Prometheus does not have. A world without recorded rules has no groups."""
+    now = round(world.now.timestamp() * 1000)
     if path == "/api/v1/alerts":
         return {"alerts": _alerts(evaluator, now)}
     if path == "/api/v1/rules":
-        return {"groups": []}
+        return {"groups": _groups(world.rules, params.get("type", [""])[0])}
     if path == "/api/v1/targets":
-        return {"activeTargets": [_target(dict(ls), value, now) for ls, value in evaluator.vector(_UP, now)], "droppedTargets": []}
+        return _targets(world.targets or _by_up(evaluator, now), params)
     if path == "/api/v1/metadata":
         return {}
     if path == "/api/v1/status/buildinfo":
         return {"version": "2.42.0", "revision": "", "branch": "", "buildUser": "", "buildDate": "", "goVersion": ""}
     return None
+
+
+def _groups(groups: list[JsonObject], kind: str) -> list[JsonObject]:
+    """Groups that have rules of the kind, with those alone; all of them without a kind. Raises PromqlError."""
+    if not kind:
+        return groups
+    if kind not in _KINDS:
+        raise PromqlError("bad_data", f"not supported value {kind}")
+    chosen = [{**g, "rules": [r for r in g.get("rules") or () if r.get("type") == _KINDS[kind]]} for g in groups]
+    return [g for g in chosen if g["rules"]]
+
+
+def _by_up(evaluator: Evaluator, now: int) -> JsonObject:
+    return {"activeTargets": [_target(dict(ls), value, now) for ls, value in evaluator.vector(_UP, now)], "droppedTargets": []}
+
+
+def _targets(found: JsonObject, params: Params) -> JsonObject:
+    """As `state` (active, dropped, any) and `scrapePool` narrow it; dropped ones are counted all the same."""
+    state, pool = params.get("state", ["any"])[0].lower(), params.get("scrapePool", [""])[0]
+    active = [t for t in found.get("activeTargets") or () if not pool or t.get("scrapePool") == pool]
+    kept: JsonObject = {
+        "activeTargets": active if state != "dropped" else [],
+        "droppedTargets": (found.get("droppedTargets") or []) if state != "active" else [],
+    }
+    return kept | ({"droppedTargetCounts": found["droppedTargetCounts"]} if "droppedTargetCounts" in found else {})
 
 
 def _alerts(evaluator: Evaluator, now: int) -> list[dict[str, Any]]:

@@ -46,6 +46,8 @@ class World:
     probes_of: Callable[[], list[Probe]] = field(default=list, repr=False)
     edges_of: Callable[[], list[JsonObject]] = field(default=list, repr=False)
     webhook_of: Callable[[], JsonObject | None] = field(default=lambda: None, repr=False)
+    rules_of: Callable[[], list[JsonObject]] = field(default=list, repr=False)
+    targets_of: Callable[[], JsonObject | None] = field(default=lambda: None, repr=False)
 
     @cached_property
     def objects(self) -> dict[str, list[JsonObject]]:
@@ -68,6 +70,16 @@ class World:
     def webhook(self) -> JsonObject | None:
         """The Alertmanager webhook: what the sender posts and what the Alertmanager server holds."""
         return self.webhook_of()
+
+    @cached_property
+    def rules(self) -> list[JsonObject]:
+        """Rule groups in the form of Prometheus' API."""
+        return self.rules_of()
+
+    @cached_property
+    def targets(self) -> JsonObject | None:
+        """Scrape targets in the form of Prometheus' API; None where the series `up` are all that is known of them."""
+        return self.targets_of()
 
     @cached_property
     def series(self) -> list[JsonObject]:
@@ -95,6 +107,8 @@ class World:
             probes_of=lambda: self.probes,
             edges_of=lambda: self.dependencies,
             webhook_of=lambda: _moved(self.webhook, by),
+            rules_of=lambda: _moved(self.rules, by),
+            targets_of=lambda: _moved(self.targets, by),
         )
 
 
@@ -113,6 +127,8 @@ def load(folder: Path) -> World:
         probes_of=lambda: _probes(_read(folder / "connectivity.json") or []),
         edges_of=lambda: (_read(folder / "dependencies.json") or {}).get("edges") or [],
         webhook_of=lambda: _read(folder / "alert.json"),
+        rules_of=lambda: _answer(folder / "rules.json").get("groups") or [],
+        targets_of=lambda: _answer(folder / "targets.json") or None,
     )
 
 
@@ -127,6 +143,7 @@ def merged(worlds: Iterable[World], now: datetime) -> World:
         metrics_of=lambda: _joined_series(parts),
         probes_of=lambda: [p for w in parts for p in w.probes],
         edges_of=lambda: [e for w in parts for e in w.dependencies],
+        rules_of=lambda: [g for w in parts for g in w.rules],
     )
 
 
@@ -137,6 +154,15 @@ def _read(path: Path) -> Any:
         return None
     except (ValueError, OSError) as error:
         raise SnapshotError(f"{path.name}: {error}") from error
+
+
+def _answer(path: Path) -> JsonObject:
+    """The data of an answer of Prometheus' API, kept whole or without its envelope; {} if there is no such file."""
+    found = _read(path) or {}
+    if not isinstance(found, dict):
+        raise SnapshotError(f"{path.name}: no object")
+    inner = found.get("data", found)
+    return inner if isinstance(inner, dict) else {}
 
 
 def _clock(folder: Path, world: JsonObject) -> datetime:

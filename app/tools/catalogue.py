@@ -14,9 +14,11 @@ from app.tools.check_network_policies import CheckNetworkPolicies
 from app.tools.check_nodes import CheckNodes
 from app.tools.check_pods import CheckPods
 from app.tools.check_quotas import CheckQuotas
+from app.tools.check_rules import CheckRules
 from app.tools.check_service_health import CheckServiceHealth
 from app.tools.check_services import CheckServices
 from app.tools.check_storage import CheckStorage
+from app.tools.check_targets import CheckTargets
 from app.tools.check_workloads import CheckWorkloads
 from app.tools.describe_pod import DescribePod
 from app.tools.elasticsearch_client import ElasticsearchClient, ElasticsearchConfig
@@ -32,6 +34,7 @@ from app.tools.loki_client import LokiClient, LokiConfig
 from app.tools.prometheus_client import PrometheusClient, PrometheusConfig
 from app.tools.query_prometheus import QueryPrometheus
 from app.tools.registry import ToolRegistry
+from app.tools.replay_alert import ReplayAlert
 from app.tools.search_logs import SearchLogs
 from app.tools.search_runbooks import RunbookConfig, SearchRunbooks
 
@@ -90,6 +93,9 @@ def build_registry(config: ToolsConfig) -> tuple[ToolRegistry, Sources]:
     registry.register(GetServiceMap(prometheus))
     registry.register(QueryPrometheus(prometheus))
     registry.register(GetAlerts(prometheus))
+    registry.register(ReplayAlert(prometheus))
+    registry.register(CheckRules(prometheus))
+    registry.register(CheckTargets(prometheus))
     registry.register(CheckHttp(config.probe or ProbeConfig(), sources.kubernetes))
     registry.register(SearchRunbooks(config.runbooks))
     registry.register(SearchLogs(sources.logs))

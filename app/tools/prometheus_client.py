@@ -97,11 +97,24 @@ class PrometheusClient:
         data, size = await self._ask("/api/v1/alerts", {})
         return [a for a in _list(data, "alerts") if isinstance(a, dict)], size
 
+    async def rule_groups(self, kind: str = "") -> tuple[list[JsonObject], int]:
+        """Groups with their rules, of one `kind` (`alert` or `record`) or of both; -> (groups, bytes)."""
+        data, size = await self._ask("/api/v1/rules", {"type": kind} if kind else {})
+        return [g for g in _list(data, "groups") if isinstance(g, dict)], size
+
     async def rules(self) -> tuple[list[JsonObject], int]:
         """Every alerting rule: {name, query, duration, state, health, lastError, labels}; -> (rules, bytes)."""
-        data, size = await self._ask("/api/v1/rules", {"type": "alert"})
-        groups = [g for g in _list(data, "groups") if isinstance(g, dict)]
+        groups, size = await self.rule_groups("alert")
         return [r for g in groups for r in g.get("rules") or () if isinstance(r, dict)], size
+
+    async def targets(self, scrape_pool: str = "") -> tuple[list[JsonObject], dict[str, int], int]:
+        """Active targets; -> (targets, scrape pool -> targets dropped by relabelling, bytes). Servers before 2.49 count no
+        dropped ones. `scrape_pool` narrows on the server's side, from 2.42 on."""
+        params = {"state": "active"} | ({"scrapePool": scrape_pool} if scrape_pool else {})
+        data, size = await self._ask("/api/v1/targets", params)
+        counts = data.get("droppedTargetCounts") if isinstance(data, dict) else None
+        dropped = {str(k): v for k, v in counts.items() if isinstance(v, int)} if isinstance(counts, dict) else {}
+        return [t for t in _list(data, "activeTargets") if isinstance(t, dict)], dropped, size
 
     async def aclose(self) -> None:
         if self._http is not None:

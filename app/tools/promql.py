@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import promql_parser as pp
@@ -10,13 +11,15 @@ from app.domain.errors import ToolFailure
 from app.domain.reason import ErrorClass, Reason
 
 MAX_LENGTH = 4_000
+MAX_RANGE = timedelta(hours=24)  # that one point of the answer may look back over
+MAX_SUBQUERY_STEPS = 11_000
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _CHILDREN = ("expr", "lhs", "rhs", "param", "vector_selector")
 
 
 def checked(query: str) -> str:
-    """The query, if every selector in it names a metric or has a label matcher that narrows. Raises ToolFailure CONFIG,
-    INVALID_ARGUMENTS otherwise: such a query would read everything."""
+    """The query, if every selector in it names a metric or has a label matcher that narrows, and no range in it is over
+    24 h. Raises ToolFailure CONFIG, INVALID_ARGUMENTS otherwise: such a query would read everything."""
     if len(query) > MAX_LENGTH:
         raise _refused(f"longer than {MAX_LENGTH} characters")
     try:
@@ -26,6 +29,8 @@ def checked(query: str) -> str:
     selectors = list(_selectors(tree))
     if not selectors:
         raise _refused("reads no series")
+    for node in walk(tree):
+        _check_range(node)
     for selector in selectors:
         if not selector.name and not any(_narrows(m) for m in selector.matchers.matchers):
             raise _refused("a selector without a metric name needs a label matcher that does not match everything")
@@ -74,17 +79,29 @@ def _narrows(found: Any) -> bool:
         return False
 
 
-def _selectors(node: Any) -> Iterator[Any]:
-    if isinstance(node, pp.VectorSelector):
-        yield node
-        return
+def walk(node: Any) -> Iterator[Any]:
+    """The node of a parsed query and everything below it, in the order of the text."""
+    yield node
     for child in _CHILDREN:
         inner = getattr(node, child, None)
         if inner is not None and not isinstance(inner, (str, int, float)):
-            yield from _selectors(inner)
+            yield from walk(inner)
     arguments = getattr(node, "args", None)
     for argument in arguments if isinstance(arguments, list) else ():
-        yield from _selectors(argument)
+        yield from walk(argument)
+
+
+def _selectors(node: Any) -> Iterator[Any]:
+    return (n for n in walk(node) if isinstance(n, pp.VectorSelector))
+
+
+def _check_range(node: Any) -> None:
+    span: timedelta | None = node.range if isinstance(node, pp.MatrixSelector | pp.SubqueryExpr) else None
+    step: timedelta | None = node.step if isinstance(node, pp.SubqueryExpr) else None
+    if span and span > MAX_RANGE:
+        raise _refused(f"looks back over more than {MAX_RANGE.total_seconds() / 3600:.0f} h at every point")
+    if span and step and span / step > MAX_SUBQUERY_STEPS:
+        raise _refused(f"has a subquery of more than {MAX_SUBQUERY_STEPS} steps")
 
 
 def _refused(why: str) -> ToolFailure:

@@ -9,7 +9,18 @@ from app.tools.promql import checked, matcher, selector
 
 
 @pytest.mark.parametrize(
-    "query", ["up", '{job="x"}', "sum by (a) (rate(x[5m])) / 2", "topk(5, up)", "histogram_quantile(0.9, x)", "-(up)", "rate(x[5m:1m])"]
+    "query",
+    [
+        "up",
+        '{job="x"}',
+        "sum by (a) (rate(x[5m])) / 2",
+        "topk(5, up)",
+        "histogram_quantile(0.9, x)",
+        "-(up)",
+        "rate(x[5m:1m])",
+        "rate(x[24h])",
+        "x offset 7d",
+    ],
 )
 def test_a_bounded_query_passes(query: str) -> None:
     assert checked(query) == query
@@ -30,6 +41,10 @@ def test_a_bounded_query_passes(query: str) -> None:
         "rate({a=~'.+'}[5m])",
         "x" * 5000,
         "up; drop",
+        "rate(x[25h])",
+        "max_over_time(x[2d:1h])",
+        "max_over_time(x[24h:1s])",
+        "sum(x) / avg_over_time(y[30d])",
     ],
 )
 def test_a_query_that_reads_everything_or_nothing_is_refused(query: str) -> None:
