@@ -32,6 +32,7 @@ from app.planner.config import ModelConfig, Price
 from app.planner.data_block import quotable
 from app.planner.prompts import VERSION
 from app.planner.questions import Questions
+from app.planner.replaying import replayed
 from app.planner.rules import RulesPlanner
 from app.planner.spending import Spending, refusal
 from app.telemetry import metrics
@@ -98,7 +99,7 @@ class FallbackPlanner:
                 question = self._questions.plan(case, recalled, rules)
             answer = await self._ask(case.investigation_id, question, config, journal)
             with _boundary(Reason.MODEL_ANSWER_MALFORMED):
-                plan = plan_of(answer.output or {}, answer.usage).model_copy(update={"playbook": rules.playbook})
+                plan = replayed(plan_of(answer.output or {}, answer.usage).model_copy(update={"playbook": rules.playbook}), case)
         except Silence as silence:
             plan = rules.model_copy(update={"fallback_reason": silence.reason, "usage": silence.usage})
             detail = silence.detail

@@ -14,6 +14,7 @@ from app.planner.alert_playbooks import AlertPlaybooks
 from app.planner.holes import fill, holes_of
 from app.planner.plain import plain
 from app.planner.playbook import Method, Playbook
+from app.planner.replaying import replayed
 from app.planner.words import words_of
 
 # From here on a past case is worth a mention in the plan (relevance = 1 - distance/2, EMEM-05).
@@ -40,7 +41,7 @@ class RulesPlanner:
     def plan(self, case: CaseFile, recalled: Recalled) -> Plan:
         book, steps, left_out = self._made(case)
         parts = [f"{plain(case.alert.name, 60)} on {_spoken(case.target)}: {book.reasoning}", *_past(recalled), *left_out]
-        return Plan(reasoning="; ".join(parts) + ".", steps=steps, decided_by=DecidedBy.RULES, playbook=book.id)
+        return replayed(Plan(reasoning="; ".join(parts) + ".", steps=steps, decided_by=DecidedBy.RULES, playbook=book.id), case)
 
     def _made(self, case: CaseFile) -> tuple[Method, tuple[Step, ...], list[str]]:
         holes = holes_of(case, self._default_namespace)
