@@ -120,12 +120,23 @@ def _mentioned(value: Any) -> Iterator[ObjectRef]:
             yield from _mentioned(item)
     elif isinstance(value, dict) and "metadata" not in value:
         for name, inner in value.items():
-            if name in REFERENCES and isinstance(inner, str) and inner.count("/") >= 2:
+            if name == "edges" and isinstance(inner, list):
+                yield from (end for edge in inner if isinstance(edge, dict) for end in _ends(edge))
+            elif name in REFERENCES and isinstance(inner, str) and inner.count("/") >= 2:
                 yield ObjectRef.parse(inner)
             elif name == "metric" and isinstance(inner, dict):
                 yield from _labelled(inner)
             else:
                 yield from _mentioned(inner)
+
+
+def _ends(edge: JsonObject) -> Iterator[ObjectRef]:
+    """Both ends of an edge of get_service_map, each by all its names."""
+    also = edge.get("also")
+    for side, more in (("caller", []), ("callee", also if isinstance(also, list) else [])):
+        for name in (edge.get(side), *more):
+            if name and isinstance(name, str):
+                yield ObjectRef(kind="Label", namespace=str(edge.get(f"{side}_namespace") or ""), name=name)
 
 
 def _labelled(labels: JsonObject) -> Iterator[ObjectRef]:

@@ -23,7 +23,7 @@ PER_ROUND = 4
 SURE = 0.8
 LOGS_PER_ROUND = 3
 DNS: JsonObject = {"namespace": "kube-system", "service": "kube-dns"}  # the name every distribution gives the Service
-SOURCES = {"get_metrics": "prometheus", "query_prometheus": "prometheus", "get_alerts": "prometheus", "get_service_map": "prometheus", "search_logs": "logs"}
+SOURCES = dict.fromkeys(("get_metrics", "query_prometheus", "get_alerts", "get_service_map"), "prometheus") | {"search_logs": "logs"}
 UNHEARD = frozenset({"log_connection_refused", "log_timeout", "log_dns_failure", "errors_rose", "readiness_failing", "liveness_failing"})
 _ENTRY = re.compile(r"ingress|gateway|httproute", re.I)
 
@@ -86,6 +86,8 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
         yield Ask("check_quotas", {"namespace": namespace}, "see which quota or account refuses")
     if kinds & {"latency_rose", "errors_rose", "traffic_fell", "traffic_rose", "throttling_rose"}:
         yield Ask("get_metrics", {"namespace": namespace}, "see which callee became slow first")
+    if kinds & {"latency_rose", "errors_rose"} and not _knows_neighbours(world):
+        yield Ask("get_service_map", {"namespace": namespace}, "see who calls whom, and which calls became slow or fail")
     if "latency_rose" in kinds:
         yield Ask("query_prometheus", {"query": RETRANSMITS_QUERY, "minutes": 60}, "see whether a node loses packets")
     if kinds & UNHEARD and any(s.reading.tool == "check_services" for s in world.of("NetworkPolicy")):
@@ -101,6 +103,11 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
     if kinds & {"crash_looping", "container_restarting", "readiness_failing", "rollout_not_progressing", "container_oom_killed", "errors_rose"}:
         yield Ask("get_recent_deploys", {"namespace": namespace}, "see whether a release came before")
         yield Ask("check_workloads", {"namespace": namespace}, "see whether a release is stuck")
+
+
+def _knows_neighbours(world: World) -> bool:
+    name = world.case.target.workload.name
+    return any(name == caller or name in callees for caller, callees in world.callees.items())
 
 
 def _suspects(world: World, ranked: tuple[Candidate, ...]) -> list[Seen]:
@@ -159,8 +166,8 @@ def _target_logs(world: World) -> Iterator[Ask]:
     pods = world.pods_of(target) or [p for p in world.of("Pod") if p.name == target.name]
     if not pods and target.kind == "Service":
         pods = [p for p in world.of("Pod") if world.workload_of(p).name == target.name]
-    if not pods and world.case.callees:
-        entries = [c for c in sorted(world.case.callees) if not world.callers_of(c)]
+    if not pods and world.callees:
+        entries = [c for c in world.callees if not world.callers_of(c)]
         pods = [p for p in world.of("Pod") if world.workload_of(p).name in entries]
     for pod in [p for p in pods if not log_hangs(world, p)][:3]:
         if world.has_log(pod):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from app.diagnosis import edges
 from app.diagnosis.kube import is_unhealthy, matches, moment, restarted_within
 from app.diagnosis.reading import Reading, Seen, dig, readings, rows
 from app.diagnosis.series import Series, series_of
@@ -169,13 +170,29 @@ class World:
         services = [s for s in self.of("Service") if s.namespace == workload.namespace]
         return [s for s in services if s.name == workload.name or any(matches(s.at("spec", "selector") or {}, have) for have in labels)]
 
+    @cached_property
+    def behind(self) -> edges.Names:
+        """(namespace, name of a Service) -> names of the workloads that it selects."""
+        return edges.behind(self.of("Service"), self._placed)
+
+    @cached_property
+    def callees(self) -> dict[str, tuple[str, ...]]:
+        """Caller -> whom it calls, by name of workload or Service: configured, measured, or named in an environment."""
+        measured = [Seen(e, r) for r in self.readings for e in r.items("edges")]
+        found = (*edges.by_metrics(measured, self.behind), *edges.by_environment(self._placed, self.behind))
+        return edges.callees_of(self.case.callees, found)
+
+    @cached_property
+    def _placed(self) -> list[tuple[str, Seen]]:
+        return [(self.workload_of(p).name, p) for p in self.of("Pod")]
+
     def callers_of(self, name: str) -> list[str]:
         """Names that reach `name` over the service map, directly or through others."""
         found: list[str] = []
         todo = [name]
         while todo:
             callee = todo.pop()
-            new = [c for c in sorted(self.case.callees) if callee in self.case.callees[c] and c not in found and c != name]
+            new = [c for c, callees in self.callees.items() if callee in callees and c not in found and c != name]
             found += new
             todo += new
         return found

@@ -30,6 +30,7 @@ def holes_of(case: CaseFile, default_namespace: str) -> dict[str, str]:
         "node": ref.name if ref.kind == "Node" else "",
         "kind": ref.kind,
         "name": ref.name,
+        "unmapped": "yes" if _unmapped(case) else "",
         "event_kind": ref.kind if ref.kind not in ("Namespace", "Target", "Rule", "Cluster") else "",
     }
     if ref.kind == "Target":
@@ -38,6 +39,14 @@ def holes_of(case: CaseFile, default_namespace: str) -> dict[str, str]:
         value = case.alert.labels.get(label, "")
         found[hole] = value if re.fullmatch(form, value) else ""
     return {name: value for name, value in found.items() if value}
+
+
+def _unmapped(case: CaseFile) -> bool:
+    """Series could tell who calls the target, and the configured service map does not."""
+    target = case.target
+    names = {target.ref.name, *(o.name for o in target.owners), *target.believed.values()}
+    mapped = any(names & {caller, *callees} for caller, callees in case.callees.items())
+    return "prometheus" in case.sources and not mapped and not (case.callees and target.ref.kind == "Namespace")
 
 
 def _namespace(target: Target, default_namespace: str) -> str:

@@ -6,6 +6,7 @@ Adding one = a file in `playbooks/` (copy a sibling) and a line in `tests/planne
 
 import re
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from pydantic import Field, JsonValue, field_validator, model_validator
@@ -49,6 +50,7 @@ class Template(Frozen):
     pods.0.metadata.name}` is filled from what the step of that id found, or the step is skipped: a branch.
     `after` names ids of steps above; `instead_of` names one that makes this step needless where it can be made. `tells`
     says what each finding means; `answers` numbers the questions of the reference catalogue that the step answers.
+    `when: unmapped`: only where series could tell who calls the target and the configured service map does not.
     """
 
     id: str = ""
@@ -57,6 +59,7 @@ class Template(Frozen):
     args: dict[str, JsonValue] = Field(default_factory=dict)
     after: tuple[str, ...] = ()
     instead_of: str = ""
+    when: Literal["", "unmapped"] = ""
     optional: bool = True
     tells: dict[str, str] = Field(default_factory=dict)
     answers: tuple[int, ...] = ()

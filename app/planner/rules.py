@@ -61,7 +61,7 @@ def _steps(book: Method, holes: dict[str, str]) -> tuple[tuple[Step, ...], list[
     missing: dict[str, list[str]] = {}
     replaced = {template.instead_of for template in book.steps}
     for template in book.steps:
-        if template.instead_of in ids:
+        if template.instead_of in ids or (template.when and template.when not in holes):
             continue
         args, hole = fill(template, holes)
         hole = hole or next(iter(sorted(template.sources - ids.keys())), "")

@@ -52,7 +52,20 @@ def test_addresses_of_nodes_are_names_too_and_logs_open_nothing() -> None:
     assert names({"pod": "web-1", "lines": ["GET Pod/bank/vault-1", '{"metadata": {"name": "x"}}']}) == set()
 
 
-ODD: list[dict[str, Any]] = [{"pods": None}, {"pods": [{}]}, {"owners": {"a": None}}, {"owners": []}, {"object": 3}, {"metric": []}]
+def test_both_ends_of_an_edge_are_seen_by_all_their_names() -> None:
+    edge = {"caller": "web", "caller_namespace": "shop", "callee": "cart", "callee_namespace": "", "also": ["cart-v1"], "source": "istio"}
+    assert names({"edges": [edge]}) == {"Label/shop/web", "Label//cart", "Label//cart-v1"}
+
+
+ODD: list[dict[str, Any]] = [
+    {"edges": [{"also": 3}, 4]},
+    {"pods": None},
+    {"pods": [{}]},
+    {"owners": {"a": None}},
+    {"owners": []},
+    {"object": 3},
+    {"metric": []},
+]
 
 
 @pytest.mark.parametrize("data", ODD)

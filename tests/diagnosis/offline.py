@@ -42,6 +42,7 @@ from app.tools.describe_pod import DescribePod
 from app.tools.get_logs import GetLogs
 from app.tools.get_metrics import GetMetrics
 from app.tools.get_recent_deploys import GetRecentDeploys
+from app.tools.get_service_map import GetServiceMap
 from app.tools.kubernetes_client import Listing, LogText
 from app.tools.kubernetes_kinds import KINDS
 from app.tools.kubernetes_trim import trim
@@ -124,7 +125,7 @@ class Offline:
         if self.series:
             prometheus: Any = PrometheusClient(PrometheusConfig(url="http://prometheus"))
             prometheus._http = httpx2.AsyncClient(transport=httpx2.ASGITransport(PrometheusApp(load(folder))))
-            self.tools |= {t.spec.name: t(prometheus) for t in (GetMetrics, QueryPrometheus)}
+            self.tools |= {t.spec.name: t(prometheus) for t in (GetMetrics, GetServiceMap, QueryPrometheus)}
         edges = _load(folder / "dependencies.json", {}).get("edges", [])
         callers = sorted({e["caller"] for e in edges})
         self.callees: dict[str, tuple[str, ...]] = {c: tuple(sorted({e["callee"] for e in edges if e["caller"] == c})) for c in callers}

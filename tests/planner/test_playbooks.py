@@ -175,6 +175,19 @@ def test_a_label_with_quotes_cannot_leave_its_place_in_a_query() -> None:
     assert queries[0] == 'up{job="api\\"} or vector(1)",instance="x\\\\"}'
 
 
+def test_metrics_are_asked_who_calls_whom_where_the_configured_map_does_not_know_the_target() -> None:
+    def asked(name: str, callees: dict[str, tuple[str, ...]], *sources: str) -> bool:
+        case = a_case(an_alert(name, service="web-app", namespace="shop")).model_copy(update={"callees": callees, "sources": frozenset(sources)})
+        return "get_service_map" in [s.tool for s in RULES.plan(case, Recalled()).steps]
+
+    for name in ("high_latency", "HighErrorRate", "ServiceUnavailable"):
+        assert asked(name, {}, "kubernetes", "prometheus")
+        assert asked(name, {"front": ("cart",)}, "prometheus")
+        assert not asked(name, {"front": ("web-app",)}, "prometheus")
+        assert not asked(name, {"web-app": ("store",)}, "prometheus")
+        assert not asked(name, {}, "kubernetes")
+
+
 def test_service_names_never_choose_the_playbook() -> None:
     for name, labels, _ in FAMILIES:
         if "service" in labels:

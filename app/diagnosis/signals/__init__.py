@@ -5,6 +5,7 @@ from app.diagnosis.signals import (
     admission,
     containers,
     deploys,
+    edges,
     images,
     joins,
     logs,
@@ -44,7 +45,7 @@ FAMILIES = (
     operations,
     ways,
 )
-JOINS = (joins, slowness, since_release)
+JOINS = (edges, joins, slowness, since_release)
 
 
 def find(world: World) -> tuple[Signal, ...]:

@@ -75,11 +75,11 @@ def _shape(world: World, reading: Reading, one: Series) -> Found:
         yield _growth(reading, one, where)
     kind, seen = _short_of_cpu(one) or ("", None)
     if not kind and one.name.startswith(WATCHED) and (change := _change(one)) is not None:
-        kind, seen = _leap(one.name, change), change
+        kind, seen = leap(one.name, change), change
     if kind and seen is not None:
         facts = {"before": round(seen.before, 4), "after": round(seen.after, 4), "series": one.name, "at": iso(seen.at), **_source(one)}
         facts |= {"quantile": one.labels["quantile"]} if one.labels.get("quantile") else {}
-        claim = f"{one.name} of {where.name} went from {_told(one.name, seen.before)} to {_told(one.name, seen.after)}"
+        claim = f"{one.name} of {where.name} went from {told(one.name, seen.before)} to {told(one.name, seen.after)}"
         yield signal(kind, where, claim, _line(reading, one), seen.at, facts)
 
 
@@ -96,7 +96,7 @@ def _short_of_cpu(one: Series) -> tuple[str, Step] | None:
     return None
 
 
-def _leap(name: str, change: Step) -> str:
+def leap(name: str, change: Step) -> str:
     """What a change of level of this signal means, "" if nothing."""
     before, after = change.before, change.after
     if name.startswith("latency"):
@@ -135,7 +135,7 @@ def _growth(reading: Reading, one: Series, where: ObjectRef) -> Signal | None:
     kept = last[1] >= 0.8 * max(v for _, v in one.values)
     if not kept or last[1] < GROWTH * before or last[1] - before < GROWTH_BYTES:
         return None
-    claim = f"{one.name} of {where.name} grows from {_told(one.name, before)} to {_told(one.name, last[1])} and does not come back"
+    claim = f"{one.name} of {where.name} grows from {told(one.name, before)} to {told(one.name, last[1])} and does not come back"
     return signal("memory_grows", where, claim, _line(reading, one), at, {"grown_from": before, "grown_to": last[1], **_source(one)})
 
 
@@ -145,7 +145,7 @@ def _source(one: Series) -> JsonObject:
     return {**pod, **({"query": one.query} if one.query else {})}
 
 
-def _told(name: str, value: float) -> str:
+def told(name: str, value: float) -> str:
     """A value in the unit that people use for the signal."""
     if name in MEMORY:
         return f"{value / 2**20:.0f} MiB"

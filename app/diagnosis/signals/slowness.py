@@ -113,7 +113,7 @@ def _victims(world: World, slow: dict[str, Slowed], found: tuple[Signal, ...], a
 def _unaccounted(world: World, slow: dict[str, Slowed], accounts: Accounts) -> Iterator[Signal]:
     """Of a caller and its slow callees that cannot account for it."""
     for name, caller in slow.items():
-        direct = [slow[n] for n in world.case.callees.get(name, ()) if n in slow]
+        direct = [slow[n] for n in world.callees.get(name, ()) if n in slow]
         below = [c for n, c in slow.items() if n != name and name in world.callers_of(n)]
         if not direct or any(accounts(c, caller) for c in below):
             continue
@@ -131,7 +131,7 @@ def _by_itself(world: World, one: Slowed, slow: dict[str, Slowed], accounts: Acc
     below = [c for n, c in slow.items() if n != name and name in world.callers_of(n)]
     if any(accounts(c, one) for c in below):
         return False
-    above = [slow[n] for n, callees in sorted(world.case.callees.items()) if name in callees and n in slow]
+    above = [slow[n] for n, callees in world.callees.items() if name in callees and n in slow]
     return not any(_alone_above(world, caller, slow, accounts) for caller in above)
 
 
