@@ -1,6 +1,7 @@
 """The Prometheus tools on a real Prometheus (Debian package) that holds series written by `promtool`."""
 
 import asyncio
+import json
 import math
 import shutil
 import time
@@ -12,10 +13,14 @@ from typing import Any, NamedTuple
 import pytest
 
 from app.domain.tool import ToolContext, ToolStatus, Window
+from app.tools.alert_expression import reads_series, split
+from app.tools.check_rules import CheckRules
+from app.tools.check_targets import CheckTargets
 from app.tools.get_metrics import GetMetrics
 from app.tools.golden_signals import OWN_NAMES, SIGNALS
 from app.tools.prometheus_client import PrometheusClient, PrometheusConfig
 from app.tools.query_prometheus import QueryPrometheus
+from app.tools.replay_alert import ReplayAlert
 from tests.real.processes import answers, free_port, running, until
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -123,3 +128,104 @@ async def test_prometheus_itself_accepts_every_template_and_every_pattern(world:
     assert (await client.alerts())[0] == []
     assert (await client.rules())[0] == []
     await client.aclose()
+
+
+# What an alert on the world above would ask, and the second after the onset at which its condition is first met.
+REPLAYED = (
+    ('container_memory_working_set_bytes{namespace="shop",container!=""} > 1.5e8', {"pod": PODS[0]}, 0.25 * SPAN),
+    ('sum by (job) (rate(http_requests_total{code="500"}[1m])) / sum by (job) (rate(http_requests_total[1m])) > 0.1', {"job": "cart"}, 30),
+    ("(0.1e9 * 1.5 < container_memory_working_set_bytes) and on (pod) container_memory_working_set_bytes > 0", {"pod": PODS[0]}, 0.25 * SPAN),
+)
+
+
+@pytest.mark.parametrize(("expression", "labels", "later"), REPLAYED)
+async def test_an_expression_is_replayed_and_its_first_crossing_dated(
+    world: tuple[str, int], expression: str, labels: dict[str, str], later: float
+) -> None:
+    url, start = world
+    client, context = PrometheusClient(PrometheusConfig(url=url)), window(start)
+    tool = ReplayAlert(client)
+    began = datetime.fromtimestamp(start + LIVES[0].onset + later, UTC)
+    got = await tool.run(tool.arguments(alert="Mine", expression=expression, labels={"alertname": "Mine", **labels}, starts_at=began), context)
+    await client.aclose()
+    assert (got.status, got.data["state"], got.data["own"]) == (ToolStatus.OK, "holds", True), got.text
+    (told,) = got.data["replay"]
+    assert abs(datetime.fromisoformat(told["first"]).timestamp() - began.timestamp()) <= 3 * LIVES[0].scrape, got.text
+    assert told["value"] > told["threshold"]
+    assert "the condition still holds" in got.line_with("now ")
+
+
+RULES = """
+groups:
+- name: living
+  interval: 1s
+  rules:
+  - {alert: Dead, expr: 'up{job="dead"} == 0', labels: {severity: critical}}
+  - {alert: Waiting, expr: 'up{job="own"} == 1', for: 1h}
+  - {alert: Torn, expr: 'up * on () up > 0'}
+  - {record: 'job:up:sum', expr: 'sum by (job) (up)'}
+"""
+
+
+@pytest.fixture
+async def living(tmp_path: Path) -> AsyncIterator[str]:
+    """A Prometheus that scrapes itself, a port where nobody listens, and drops a third target; its rules fire and fail."""
+    own, dead = free_port(), free_port()
+    drop = {"source_labels": ["__address__"], "regex": "dropped.*", "action": "drop"}
+    jobs: list[dict[str, Any]] = [
+        {"job_name": "own", "static_configs": [{"targets": [f"127.0.0.1:{own}", "dropped:1"]}], "relabel_configs": [drop]},
+        {"job_name": "dead", "static_configs": [{"targets": [f"127.0.0.1:{dead}"], "labels": {"namespace": "shop"}}]},
+    ]
+    config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "rule_files": ["rules.yml"], "scrape_configs": jobs}
+    (tmp_path / "prometheus.yml").write_text(json.dumps(config))
+    (tmp_path / "rules.yml").write_text(RULES)
+    url = f"http://127.0.0.1:{own}"
+    command = ("prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address={url.removeprefix('http://')}")
+    async with running(*command, log=tmp_path / "log"):
+        await until(lambda: answers(f"{url}/-/ready"), 20, "Prometheus is ready")
+        yield url
+
+
+async def test_rules_targets_and_the_rule_of_an_alert_are_read_as_prometheus_tells_them(living: str) -> None:
+    client = PrometheusClient(PrometheusConfig(url=living))
+
+    def context() -> ToolContext:
+        now = datetime.now(UTC)
+        return ToolContext(now=now, window=Window(start=now - timedelta(hours=1), end=now))
+
+    async def settled() -> bool:
+        states = {r["name"]: (r["state"], r["health"]) for r in (await client.rules())[0]}
+        counted = await client.instant('count_over_time(up{job="dead"}[1m]) > 3', datetime.now(UTC).timestamp())
+        return states == {"Dead": ("firing", "ok"), "Waiting": ("pending", "ok"), "Torn": ("inactive", "err")} and bool(counted[0])
+
+    await until(settled, 30, "the rules are evaluated")
+    rules = await CheckRules(client).run(CheckRules.arguments(), context())
+    assert [r["name"] for r in rules.data["rules"]] == ["Torn", "Dead", "Waiting"]
+    assert "found duplicate series for the match group" in rules.line_with("rule Torn lastError: ")
+    assert rules.data["totals"] == {"firing": 1, "pending": 1, "inactive": 1, "failing": 1, "slow_groups": 0}
+    assert "recording rule job:up:sum" in (await CheckRules(client).run(CheckRules.arguments(alert="job:up:sum"), context())).text
+    targets = await CheckTargets(client).run(CheckTargets.arguments(), context())
+    assert [(t["scrapePool"], t["health"]) for t in targets.data["targets"]] == [("dead", "down"), ("own", "up")]
+    assert "connection refused" in targets.text.splitlines()[0]
+    assert (await CheckTargets(client).run(CheckTargets.arguments(namespace="shop"), context())).summary == "1 targets, 1 down: dead"
+    assert (await CheckTargets(client).run(CheckTargets.arguments(scrape_pool="own"), context())).summary == "1 targets, 0 down"
+    labels = {"alertname": "Dead", "severity": "critical", "job": "dead"}
+    replayed = await ReplayAlert(client).run(ReplayAlert.arguments(alert="Dead", labels=labels), context())
+    await client.aclose()
+    assert 'expression (from the rules of Prometheus): up{job="dead"} == 0' in replayed.text
+    assert (replayed.data["state"], replayed.data["replay"][0]["value"]) == ("holds", 0.0)
+
+
+@pytest.mark.shared
+async def test_prometheus_takes_both_sides_of_every_public_alert(shared: Path, tmp_path: Path) -> None:
+    """What we cut out of an expression is PromQL to Prometheus as well."""
+    sides = []
+    for text in (shared / "alert_catalogue.jsonl").read_text().splitlines():
+        expression = json.loads(text)["expr"]
+        if reads_series(expression):
+            sides += [side for part in [split(expression)] for side in (part.left, part.right) if side]
+    rules = [{"record": f"r:{number}", "expr": side} for number, side in enumerate(sides)]
+    (tmp_path / "rules.json").write_text(json.dumps({"groups": [{"name": "sides", "rules": rules}]}))
+    made = await asyncio.create_subprocess_exec("promtool", "check", "rules", "rules.json", cwd=tmp_path, stdout=asyncio.subprocess.PIPE)
+    said, _ = await made.communicate()
+    assert made.returncode == 0 and f"{len(rules)} rules found" in said.decode() and len(rules) > 2000
