@@ -1,4 +1,5 @@
-"""get_metrics: the golden signals of a service, workload, pods, node or scrape target, with when each began to move."""
+"""get_metrics: the golden signals of a service, workload, pods, node or scrape target, with when each began to move and which
+moved first."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -9,6 +10,7 @@ from app.domain.frozen import JsonObject
 from app.domain.tool import ToolContext, ToolResult, ToolStatus
 from app.tools.answers import Arguments, Findings, KubeName, LooseName, answer, read_spec
 from app.tools.golden_signals import OWN_NAMES, OwnName
+from app.tools.onsets import moved, order_line
 from app.tools.prometheus_client import PrometheusClient
 from app.tools.quantities import cores, size
 from app.tools.series_text import latest
@@ -49,7 +51,9 @@ class GetMetrics:
             got.reading.asked = got.reading.asked or [f"/api/v1/series for {what}"]
             none = Findings(ToolStatus.NO_DATA, f"No known series for {what}", data={"series": []}, window=context.window)
             return answer(self.spec, got.reading, none)
-        found = Findings(ToolStatus.OK, summary(what, got.series), got.lines, {"series": got.series}, context.window)
+        order = moved(got.series)
+        lines = [*got.lines, *([order_line(order)] if order else [])]
+        found = Findings(ToolStatus.OK, summary(what, got.series), lines, {"series": got.series, "moved": order}, context.window)
         return answer(self.spec, got.reading, found)
 
 
@@ -74,6 +78,6 @@ def summary(what: str, series: Sequence[JsonObject]) -> str:
     rate = latest(series, "error_rate")
     if rate is not None:
         parts.append(f"Errors: {round(100 * rate, 1):g}%")
-    moved = sorted({s["name"] for s in series if "change" in s})
-    parts += [f"moved: {', '.join(moved[:5])}"] if moved else [] if parts else [f"{len(series)} series, none moved"]
+    names = sorted({s["name"] for s in series if "change" in s})
+    parts += [f"moved: {', '.join(names[:5])}"] if names else [] if parts else [f"{len(series)} series, none moved"]
     return f"{what} metrics - {', '.join(parts)}"
