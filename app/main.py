@@ -62,10 +62,9 @@ from app.settings import Settings, variable
 from app.store.coverage import Rules
 from app.store.ledger import Ledger
 from app.store.stores import Stores
+from app.tools.further_sources import SOURCE_SETTINGS, sources_of
 from app.tools.catalogue import Sources, ToolsConfig, build_registry
 from app.tools.kubernetes_client import KubernetesConfig, check_configuration
-from app.tools.probe_settings import PROBE_SETTINGS, probe_of
-from app.tools.log_stores import LOG_SETTINGS, log_stores
 from app.tools.prometheus_client import PrometheusConfig
 from app.tools.registry import ToolRegistry
 from app.tools.search_runbooks import RunbookConfig
@@ -115,11 +114,10 @@ def tools(settings: Settings) -> tuple[ToolRegistry, Sources]:
             check_configuration(kubernetes)
     prometheus = PrometheusConfig(url=settings.prometheus_url) if settings.prometheus_url else None
     with blaming(variable("probe_ca_file")):
-        probe = probe_of({name: getattr(settings, name) for name in PROBE_SETTINGS})
+        further = sources_of({name: getattr(settings, name) for name in SOURCE_SETTINGS})
     runbooks = RunbookConfig(settings.runbooks_dir, settings.runbook_urls) if settings.runbooks_dir else None
     callees = read_service_map(settings.service_map)
-    logs = log_stores({name: getattr(settings, name) for name in LOG_SETTINGS})
-    return build_registry(ToolsConfig(kubernetes, prometheus, probe, runbooks=runbooks, service_map=callees, **logs))
+    return build_registry(ToolsConfig(kubernetes, prometheus, runbooks=runbooks, service_map=callees, **further))
 
 
 def model_access(settings: Settings) -> ModelAccess | None:

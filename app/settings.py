@@ -77,6 +77,16 @@ class Settings(BaseSettings):
         (), description="What the probe may always ask, by commas: host:port, or a URL of http, https or tls (a handshake alone)."
     )
     probe_ca_file: Path | None = Field(None, description="PEM file of authorities that the probe trusts beside the system's.")
+    argocd_url: str = Field("", description="Base URL of Argo CD's API server; check_argocd reads it.")
+    argocd_token: SecretStr = Field(SecretStr(""), description="Token of an Argo CD account that may get applications; empty: none.")
+    argocd_projects: Annotated[tuple[str, ...], NoDecode] = Field((), description="Argo CD projects to read, by commas; empty: all that may be read.")
+    argocd_service_key: str = Field("", description="Label or annotation of an Application that names its service; empty: by what it manages.")
+    argocd_ca_file: Path | None = Field(None, description="PEM file of the authority of Argo CD's certificate; empty: the usual ones.")
+    github_url: str = Field("https://api.github.com", description="Base URL of GitHub's REST API; of GitHub Enterprise Server https://HOST/api/v3.")
+    github_token: SecretStr = Field(SecretStr(""), description="GitHub token that may read deployments; empty: public repositories only.")
+    github_repositories: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Whose deployments check_github_deployments reads, as service=owner/repo pairs, by commas."
+    )
     service_map: Path | None = Field(None, description='JSON file of who calls whom: {"edges": [{"caller": ..., "callee": ...}]}.')
     runbooks_dir: Path | None = Field(None, description="Folder of runbooks in Markdown, searched through by search_runbooks.")
     runbook_urls: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -99,7 +109,7 @@ class Settings(BaseSettings):
     notify_webhook_url: str = Field("", description="Receives every finished report as signed JSON; empty: log only.")
     notify_webhook_secret: SecretStr = Field(SecretStr(""), description="Key of the HMAC-SHA256 signature of that webhook.")
 
-    @field_validator("probe_targets", "runbook_urls", "loki_labels", "elasticsearch_fields", mode="before")
+    @field_validator("probe_targets", "runbook_urls", "loki_labels", "elasticsearch_fields", "argocd_projects", "github_repositories", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -139,6 +149,14 @@ class Settings(BaseSettings):
     @field_validator("elasticsearch_index")
     @classmethod
     def _index(cls, value: str) -> str:
+    @field_validator("github_repositories")
+    @classmethod
+    def _repositories(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pair in value:
+            if not re.fullmatch(r"[^=\s]+=[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}$)[A-Za-z0-9_.-]+", pair):
+                raise ValueError(f"{pair!r} is no service=owner/repo pair")
+        return value
+
         if not re.fullmatch(r"[A-Za-z0-9{}*_.:,-]+", value) or re.sub(r"\{service\}", "", value).strip("*,") == "":
             raise ValueError("is no index pattern such as logs-{service}-*")
         return value
@@ -156,6 +174,8 @@ class Settings(BaseSettings):
     )
     @classmethod
     def _http(cls, value: str) -> str:
+        "argocd_url",
+        "github_url",
         if value and not _has_port(value, default=True):
             raise ValueError("is no URL of the form http://host:port or https://host:port")
         return value
@@ -174,7 +194,7 @@ class Settings(BaseSettings):
             raise ValueError("is no URL of Redis (redis://host:6379/0); leave it empty for a table in the data folder")
         return value
 
-    @field_validator("kubeconfig", "service_map", "probe_ca_file")
+    @field_validator("kubeconfig", "service_map", "probe_ca_file", "argocd_ca_file")
     @classmethod
     def _file(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():

@@ -6,8 +6,11 @@ Adding a tool: one file like its siblings, one line here, one test.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from app.tools.argocd_client import ArgoClient, ArgoConfig
+from app.tools.check_argocd import CheckArgocd
 from app.tools.check_config import CheckConfig
 from app.tools.check_events import CheckEvents
+from app.tools.check_github_deployments import CheckGithubDeployments
 from app.tools.check_http import CheckHttp, ProbeConfig
 from app.tools.check_ingresses import CheckIngresses
 from app.tools.check_network_policies import CheckNetworkPolicies
@@ -27,6 +30,7 @@ from app.tools.get_logs import GetLogs
 from app.tools.get_metrics import GetMetrics
 from app.tools.get_recent_deploys import GetRecentDeploys
 from app.tools.get_service_map import GetServiceMap
+from app.tools.github_client import GithubClient, GithubConfig
 from app.tools.golden_signals import OWN_NAMES, OwnName
 from app.tools.kubernetes_client import KubernetesClient, KubernetesConfig
 from app.tools.log_source import LogSource
@@ -52,6 +56,8 @@ class ToolsConfig:
     service_map: Mapping[str, Sequence[str]] = field(default_factory=dict)
     loki: LokiConfig | None = None
     elasticsearch: ElasticsearchConfig | None = None
+    argocd: ArgoConfig | None = None
+    github: GithubConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -62,9 +68,11 @@ class Sources:
     prometheus: PrometheusClient | None
     names: frozenset[str] = field(default_factory=frozenset)
     logs: Mapping[str, LogSource] = field(default_factory=dict)
+    argocd: ArgoClient | None = None
+    github: GithubClient | None = None
 
     async def aclose(self) -> None:
-        for client in (self.kubernetes, self.prometheus, *self.logs.values()):
+        for client in (self.kubernetes, self.prometheus, self.argocd, self.github, *self.logs.values()):
             if client is not None:
                 await client.aclose()
 
@@ -99,6 +107,8 @@ def build_registry(config: ToolsConfig) -> tuple[ToolRegistry, Sources]:
     registry.register(CheckHttp(config.probe or ProbeConfig(), sources.kubernetes))
     registry.register(SearchRunbooks(config.runbooks))
     registry.register(SearchLogs(sources.logs))
+    registry.register(CheckArgocd(sources.argocd))
+    registry.register(CheckGithubDeployments(sources.github))
     return registry, sources
 
 
@@ -107,13 +117,16 @@ def _sources(config: ToolsConfig) -> Sources:
     prometheus = PrometheusClient(config.prometheus) if config.prometheus else None
     logs: dict[str, LogSource] = {"loki": LokiClient(config.loki)} if config.loki else {}
     logs |= {"elasticsearch": ElasticsearchClient(config.elasticsearch)} if config.elasticsearch else {}
+    argocd = ArgoClient(config.argocd) if config.argocd else None
+    github = GithubClient(config.github) if config.github else None
     configured = (
         ("kubernetes", kubernetes),
         ("prometheus", prometheus),
         ("http", config.probe),
         ("runbooks", config.runbooks),
         ("logs", logs or None),
+        ("argocd", argocd),
+        ("github", github),
     )
-    return Sources(
-        kubernetes, prometheus, frozenset(n for n, source in configured if source is not None) | logs.keys() | ({"logs"} if logs else set()), logs
-    )
+    names = frozenset(n for n, source in configured if source is not None) | logs.keys()
+    return Sources(kubernetes, prometheus, names, logs, argocd, github)

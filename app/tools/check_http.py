@@ -37,8 +37,8 @@ class ProbeConfig:
 
 
 class CheckHttpArguments(Arguments):
-    service: Wanted = Field(description="Service or Ingress name, or the host, host:port or URL of a configured target or Ingress.")
-    namespace: KubeName | None = Field(None, description="Namespace of the Service or Ingress.")
+    service: Wanted = Field(description="Service or Ingress name, or host, host:port or URL of a configured target.")
+    namespace: KubeName | None = Field(None, description="Its namespace.")
 
 
 class CheckHttp:
@@ -51,7 +51,7 @@ class CheckHttp:
     arguments = CheckHttpArguments
     spec = read_spec(
         "check_http",
-        "Try to connect to a service's own addresses; read certificate dates",
+        "Try a service's own addresses; certificate dates",
         "http",
         "endpoints",
         CheckHttpArguments,

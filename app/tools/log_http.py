@@ -1,6 +1,8 @@
-"""HTTP requests to a log store, bounded in bytes and time, troubles told apart; used by the Loki and Elasticsearch clients."""
+"""HTTP requests to a log store or a delivery tool, bounded in bytes and time, troubles told apart; used by the clients of Loki,
+Elasticsearch, Argo CD and GitHub."""
 
 import asyncio
+import ssl
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +19,8 @@ GRACE = 0.5  # seconds, so that the finer time-outs of the connection speak firs
 @dataclass(frozen=True)
 class Endpoint:
     """`name` is what people call the store, `url` its base URL, `headers` carry tenant and credentials. `hint` says what to
-    set when it refuses them. `timeout` is for one answer as a whole."""
+    set when it refuses them. `timeout` is for one answer as a whole. `answers` are the statuses beside 2xx that the client reads
+    itself. `authorities` is a PEM file trusted instead of the usual ones."""
 
     name: str
     url: str
@@ -25,6 +28,8 @@ class Endpoint:
     headers: dict[str, str] = field(default_factory=dict)
     timeout: float = 8.0
     max_bytes: int = 8 * 1024 * 1024
+    answers: tuple[int, ...] = (400, 403, 404)
+    authorities: str = ""
 
 
 class LogHttp:
@@ -35,11 +40,12 @@ class LogHttp:
         self._http: httpx2.AsyncClient | None = None
 
     async def ask(self, method: str, path: str, params: dict[str, str], body: JsonObject | None = None) -> Answer:
-        """An answer with status 2xx, 400, 403 or 404. Raises ToolFailure: CONFIG for 401, TRANSIENT for 408, 429, 5xx, time-outs
+        """An answer with status 2xx or one of `answers`. Raises ToolFailure: CONFIG for 401, TRANSIENT for 408, 429, 5xx, time-outs
         and broken connections, EXTERNAL for anything else."""
         if self._http is None:
             # without TLS no trust store is needed, and loading it costs 0.1 s
-            verify = not self._at.url.startswith("http:")
+            trusted = ssl.create_default_context(cafile=self._at.authorities) if self._at.authorities else True
+            verify = False if self._at.url.startswith("http:") else trusted
             self._http = httpx2.AsyncClient(timeout=httpx2.Timeout(self._at.timeout), headers=self._at.headers, verify=verify)
         request = self._http.build_request(method, self._at.url.rstrip("/") + path, params=params, json=body)
         try:
@@ -51,7 +57,7 @@ class LogHttp:
         return self._judged(got)
 
     def _judged(self, got: Answer) -> Answer:
-        if got.status < 300 or got.status in (400, 403, 404):
+        if got.status < 300 or got.status in self._at.answers:
             return got
         name, said = self._at.name, plain(got)
         if got.status == 401:
