@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from app.diagnosis.kube import is_unhealthy, statuses
-from app.diagnosis.leads import Ask, effect_logs, log_hangs, log_of, unit_logs
+from app.diagnosis.leads import Ask, effect_logs, log_hangs, log_of, memory_history, unit_logs
 from app.diagnosis.ranking import Candidate, leaders
 from app.diagnosis.reading import ALIASES, Seen, dig
 from app.diagnosis.signals.nodes import UNIT_QUERY
@@ -100,6 +100,7 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
     yield from logs[:LOGS_PER_ROUND]
     yield from [log_of(pod, "read what the one that is asked for says") for pod in _asked_pods(world, found)][:LOGS_PER_ROUND]
     yield from effect_logs(world, ranked)
+    yield from memory_history(world)
     if kinds & {"crash_looping", "container_restarting", "readiness_failing", "rollout_not_progressing", "container_oom_killed", "errors_rose"}:
         yield Ask("get_recent_deploys", {"namespace": namespace}, "see whether a release came before")
         yield Ask("check_workloads", {"namespace": namespace}, "see whether a release is stuck")

@@ -2,10 +2,11 @@
 
 A pod's log comes from the kubelet of its node: where that is away the request hangs, so it is not made."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from app.diagnosis.kube import condition, is_control_plane
+from app.diagnosis.kube import condition, is_control_plane, moment, statuses
 from app.diagnosis.ranking import Candidate
 from app.diagnosis.reading import Seen, dig
 from app.diagnosis.world import World
@@ -17,6 +18,9 @@ MASTERS = 3  # of a control plane, as many as there usually are
 LINES = 100
 DAY = 1_440  # minutes: a unit may have stopped long before the alert
 RUNTIMES = {"containerd": "containerd", "docker": "docker", "cri-o": "crio"}  # scheme of containerRuntimeVersion -> unit
+RUNS = 2
+WORKING_SET, RESTARTS = "container_memory_working_set_bytes", "kube_pod_container_status_restarts_total"
+_MEMORY = re.compile(r"memory|oom", re.I)
 AWAY = ("node_not_ready", "lease_stale")
 
 
@@ -58,6 +62,30 @@ def _runtime(world: World, name: str) -> str:
     return RUNTIMES.get(version.split(":")[0], "containerd")
 
 
+def memory_history(world: World) -> Iterator[Ask]:
+    """Of a container of the target that was ended before and started again: its memory over the last runs, where the alert
+    is about memory or the end was for want of it. An hour shows no leak that takes a morning."""
+    if any(s.name == WORKING_SET for _, s in world.series):
+        return
+    told = any(_MEMORY.search(a.name) for a in world.case.alerts)
+    for pod in world.pods_of(world.case.target.workload) if told or world.case.target.workload.kind != "Namespace" else ():
+        for status, _ in statuses(pod.item):
+            ended = dig(status, "lastState", "terminated") or {}
+            first, last = moment(ended.get("startedAt")), moment(ended.get("finishedAt"))
+            if (
+                (told or ended.get("reason") == "OOMKilled")
+                and ended.get("exitCode")
+                and int(status.get("restartCount") or 0) >= RUNS
+                and first
+                and last
+            ):
+                labels = f'namespace="{pod.namespace}",pod="{pod.name}",container="{status.get("name")}"'
+                query = f'{{__name__=~"{WORKING_SET}|{RESTARTS}",{labels}}}'
+                minutes = int(min(max(3 * (last - first).total_seconds() / 60, 60), DAY))
+                yield Ask("query_prometheus", {"query": query, "minutes": minutes}, "see its memory over several runs: does each climb to the end?")
+                return
+
+
 def log_hangs(world: World, pod: Seen) -> bool:
     """Is the kubelet of the pod's node known to be away?"""
     if pod.at("status", "reason") == "NodeLost" or (condition(pod.item, "Ready") or {}).get("reason") == "NodeLost":
@@ -69,10 +97,17 @@ def log_hangs(world: World, pod: Seen) -> bool:
 
 def effect_logs(world: World, ranked: tuple[Candidate, ...]) -> Iterator[Ask]:
     """A leader that was read off a configuration, and explains nothing that was seen to go wrong: the logs of its own
-    pods and of those that call it, those where users enter first, show whether it matters."""
-    if not ranked or ranked[0].explains or ranked[0].beaten_by:
+    pods and of those that call it, those where users enter first, show whether it matters. Of one whose memory grows the
+    log says what grows."""
+    if not ranked or ranked[0].beaten_by:
         return
     leader = ranked[0]
+    if leader.decisive.kind.startswith("memory_"):
+        pod = world.get("Pod", leader.object.namespace, str(leader.decisive.facts.get("pod") or ""))
+        if pod is not None and not log_hangs(world, pod):
+            yield log_of(pod, "see what the container says that piles up")
+    if leader.explains:
+        return
     own = world.pods_of(leader.object)[:1]
     callers = [p for w in _callers(world, leader) for p in world.pods_of(w)[:1]]
     for pod in [*callers[:2], *own]:

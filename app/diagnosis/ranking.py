@@ -137,7 +137,8 @@ def _beat(candidates: list[Candidate]) -> list[Candidate]:
 
 
 def _beats(strong: Candidate, weak: Candidate) -> bool:
-    if weak.rule.id not in strong.rule.beats or strong.confidence < 0.5:
+    outdone = any(weak.rule.id in causes and any(s.kind == kind for s in strong.signals) for kind, causes in strong.rule.outdoes.items())
+    if not (outdone or weak.rule.id in strong.rule.beats) or strong.confidence < 0.5:
         return False
     if weak.rule.id == strong.rule.id:
         return False

@@ -21,7 +21,8 @@ class CauseRule:
     `also`: of each group at least one must be there too (on the object or what it reaches).
     `strength`: how sure the cause is when only that is known, 0..1. `supports`/`against`: kind -> how much it adds or
     takes. `explains`: symptoms it accounts for. `beats`: causes on the same object (or one it reaches) that are only
-    its consequence or a vaguer name for it. `mechanism`: a sentence over the facts of the deciding signal.
+    its consequence or a vaguer name for it; `outdoes`: kind -> causes that are so where this kind is there. `mechanism`: a
+    sentence over the facts of the deciding signal.
     `actions`: ids of the catalogue in `actions.py`, best first. `ruled_out_by`: the check that kills it, and the kinds
     whose absence after that check does."""
 
@@ -34,4 +35,5 @@ class CauseRule:
     against: dict[str, float] = field(default_factory=dict)
     explains: frozenset[str] = NOT_RUNNING | UNREACHED | DOWNSTREAM
     beats: tuple[str, ...] = ()
+    outdoes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     actions: tuple[str, ...] = ()

@@ -35,13 +35,15 @@ RULES = (
     ),
     CauseRule(
         id="memory_leak",
-        needs=("memory_climbs", "memory_grows", "log_heap"),
-        also=(("memory_climbs", "log_heap"),),
+        needs=("memory_sawtooth", "memory_climbs", "memory_grows", "log_heap"),
+        also=(("memory_sawtooth", "memory_climbs", "log_heap"),),
         strength=0.6,
         mechanism="Memory of {pod} grows without bound towards its limit",
         supports={
+            "memory_sawtooth": 0.22,
             "log_heap": 0.15,
             "memory_grows": 0.1,
+            "log_count_grows": 0.03,
             "container_restarting": 0.1,
             "errors_rose": 0.03,
             "starts_with_release": 0.02,
@@ -50,6 +52,7 @@ RULES = (
         against={"container_oom_killed": 0.05, "traffic_rose": 0.1},
         explains=_ALL,
         beats=("application_crash",),
+        outdoes={"memory_sawtooth": ("oom_killed",)},
         actions=("show_use", "roll_back", "raise_memory"),
     ),
     CauseRule(

@@ -9,19 +9,21 @@ from app.diagnosis.signals import (
     images,
     joins,
     logs,
+    log_counts,
     metrics,
     nodes,
     operations,
     probes,
     quotas,
     scheduling,
+    sawtooth,
     services,
     since_release,
     slowness,
     storage,
     ways,
-    workloads,
     units,
+    workloads,
 )
 from app.diagnosis.world import World
 from app.domain.case import Signal
@@ -37,12 +39,14 @@ FAMILIES = (
     addresses,
     nodes,
     storage,
-    quotas,
     units,
+    quotas,
     deploys,
     logs,
     metrics,
+    log_counts,
     operations,
+    sawtooth,
     ways,
 )
 JOINS = (edges, joins, slowness, since_release)

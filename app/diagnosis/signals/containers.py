@@ -2,6 +2,7 @@
 `describe_pod` returned."""
 
 import re
+from datetime import timedelta
 
 from app.diagnosis.kube import container_spec, is_done, is_ready, moment, statuses
 from app.diagnosis.reading import Seen, dig
@@ -15,6 +16,8 @@ CANNOT_RUN = {126, 127, 128}
 CANNOT_RUN_REASONS = ("StartError", "ContainerCannotRun", "RunContainerError", "CreateContainerError")
 # 128 + SIGKILL, 128 + SIGTERM: somebody else ended the process.
 KILLED = {137, 143}
+AGAIN = 3  # restarts: fewer may be what single requests did
+_MEMORY = re.compile(r"memory|oom|restart", re.I)
 _MISSING = (
     ("config_map_missing", re.compile(r'couldn\'t find key (?P<key>\S+) in ConfigMap (?P<owner>\S+)|configmap "(?P<name>[^"]+)" not found', re.I)),
     ("secret_missing", re.compile(r'couldn\'t find key (?P<key>\S+) in Secret (?P<owner>\S+)|secret "(?P<name>[^"]+)" not found', re.I)),
@@ -63,7 +66,18 @@ def _ended(world: World, pod: Seen, status: JsonObject) -> JsonObject:
     finished = moment(ended.get("finishedAt"))
     if not ended or not status.get("ready"):
         return ended if isinstance(ended, dict) else {}
-    return ended if finished is None or finished >= min(world.onset, world.now) - RECENT else {}
+    late = finished is None or finished >= min(world.onset, world.now) - RECENT
+    return ended if late or _comes_again(world, pod, status, ended) else {}
+
+
+def _comes_again(world: World, pod: Seen, status: JsonObject, ended: JsonObject) -> bool:
+    """Was it killed for memory time and again, and is the next time near? Only where the alert is about this workload: the
+    end was long ago, and the container is ready."""
+    began, finished = moment(ended.get("startedAt")), moment(ended.get("finishedAt"))
+    if ended.get("reason") != "OOMKilled" or int(status.get("restartCount") or 0) < AGAIN or began is None or finished is None:
+        return False
+    asked = world.workload_of(pod) == world.case.target.workload or any(_MEMORY.search(a.name) for a in world.case.alerts)
+    return asked and world.now - finished <= min(1.5 * (finished - began), timedelta(days=1))
 
 
 def _line(pod: Seen, name: str, ended: JsonObject, waiting: JsonObject) -> Cite:
