@@ -162,7 +162,7 @@ class Application:
         self.memory = case_memory(settings, self.stores, self.working, world.clock)
         self.registry, self.sources = tools(settings)
         self.planner = planner(settings, self.registry.specs())
-        self.limits = SessionLimits(total_seconds=settings.total_timeout, parallel=settings.max_parallel)
+        self.limits = SessionLimits(total_seconds=settings.total_timeout, parallel=settings.max_parallel, briefing_seconds=settings.briefing_deadline)
         self.executor = self._executor()
         self.agent = InfrastructureAgent(self._agent_parts())
         self.client = httpx2.AsyncClient(follow_redirects=False)
@@ -214,7 +214,8 @@ class Application:
 
     def _runtime(self) -> tuple[DbosEngine, Service]:
         s, clock = self.stores, self.world.clock
-        runner = Runner(self.agent, s.investigations, s.journal, Notices([c.name for c in self.channels], self.base_url()))
+        notices = Notices([c.name for c in self.channels], self.base_url())
+        runner = Runner(self.agent, s.investigations, functools.partial(s.journal, told=notices.early), notices)
         options = EngineOptions(concurrency=self.settings.max_concurrent)
         engine = DbosEngine(s.url, self.us.id, runner, s.investigations, s.continuations, options)
         upkeep = Upkeep(s.retention, engine, clock, Keep(age=timedelta(days=self.settings.retention_days)))

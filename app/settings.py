@@ -97,6 +97,9 @@ class Settings(BaseSettings):
     # limits
     tool_timeout: float = either("TOOL_TIMEOUT", "TOOL_TIMEOUT", 0.0, "Upper bound in seconds for every tool; 0: each tool's own.", ge=0)
     total_timeout: float = either("TOTAL_TIMEOUT", "TOTAL_TIMEOUT", 120.0, "Seconds one investigation may take, waits for people not counted.", gt=0)
+    briefing_deadline: float = Field(
+        45.0, gt=0, description="Seconds after which people are told what is known so far, where the first round of reads takes longer."
+    )
     max_concurrent: int = Field(4, ge=1, description="Investigations that run at the same time in one process.")
     max_parallel: int = Field(4, ge=1, description="Steps of one investigation that run at the same time.")
     max_queued: int = Field(10_000, ge=1, description="Investigations waiting before intake answers 503.")

@@ -10,9 +10,9 @@ from datetime import datetime
 from structlog.contextvars import bind_contextvars
 
 from app.agent.engine import PlanExecutionEngine
+from app.agent.first_response import FirstResponse
 from app.agent.measuring import measure_end
 from app.agent.parts import AgentParts, surroundings, within
-from app.agent.remembered import steps_from
 from app.agent.reporting import Finished, past_case_of, recent_of, report_of, service_of, stamped, task_of
 from app.agent.session import Session
 from app.domain.alert import Alert
@@ -33,11 +33,12 @@ class InfrastructureAgent:
         self._engine = PlanExecutionEngine(parts.executor, parts.diagnosis)
 
     async def investigate(self, investigation: Investigation, journal: Journal) -> Report:
-        """Recall, plan, run, conclude, remember. The report is complete in shape even where a limit ended the work."""
+        """Recall, plan, run, conclude, remember; people are briefed on the way. The report is complete in shape even where a limit ended the work."""
         session = await self._begin(investigation, journal)
-        recalled = await self._recall(session)
-        plan = await self._plan(session, recalled)
-        assessment = await self._engine.run(plan, session)
+        async with FirstResponse(session, self._parts) as first:
+            recalled = await self._recall(session)
+            plan = await self._plan(session, recalled)
+            assessment = await self._engine.run(plan, session, first.round_done)
         verdict = await self._conclude(session, assessment, recalled)
         report, run = await self._report(session, recalled, plan, verdict)
         await self._remember(session, run)
@@ -74,7 +75,7 @@ class InfrastructureAgent:
 
         answer, _ = await session.journal.call(EventType.MEMORY_RECALL, "recall", as_json(query), ask)
         recalled = Recalled.model_validate(answer)
-        session.remembered = steps_from(recalled)
+        session.recall(recalled)
         return recalled
 
     async def _plan(self, session: Session, recalled: Recalled) -> Plan:
@@ -94,8 +95,7 @@ class InfrastructureAgent:
 
     async def _report(self, session: Session, recalled: Recalled, plan: Plan, verdict: Verdict) -> tuple[Report, Finished]:
         """Making the report is our own work too, so the clocks are read after it and the reading is stamped on it."""
-        limits, before = session.limits, session.pace.reading()
-        run = Finished(session.case(), recalled, plan, verdict, before, session.iteration, session.stopped, limits)
+        run = Finished(session.case(), recalled, plan, verdict, session.pace.reading(), session.iteration, session.stopped, session.limits)
         with session.pace.own():
             draft = report_of(run)
         reading, replayed = await session.read_the_clock(EventType.DECISION, "decision", as_json(verdict))

@@ -5,7 +5,7 @@ begun and booked in the order of the plan, so that a second run asks and sees th
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -24,6 +24,7 @@ from app.telemetry.logs import shorten
 
 log = structlog.get_logger()
 LEADERS = 3
+RoundDone = Callable[[Assessment], Awaitable[None]]
 
 
 class PlanExecutionEngine:
@@ -31,7 +32,7 @@ class PlanExecutionEngine:
         self._executor = executor
         self._diagnosis = diagnosis
 
-    async def run(self, plan: Plan, session: Session) -> Assessment:
+    async def run(self, plan: Plan, session: Session, round_done: RoundDone) -> Assessment:
         """Execute, observe, adapt: rounds of steps until nothing more would change the answer, or a limit is reached."""
         steps = plan.steps
         while True:
@@ -39,6 +40,7 @@ class PlanExecutionEngine:
             await self._round(steps, session)
             await self._round(session.remembered_now(), session)
             assessment = await self._observe(session)
+            await round_done(assessment)
             steps = session.fresh(assessment.next_steps)
             if not steps or await session.must_stop():
                 return assessment
@@ -48,12 +50,18 @@ class PlanExecutionEngine:
         waiting = session.number(steps)
         while waiting:
             try:
-                updates = await together(self._step(step, session) for step in ready_among(waiting))
+                updates = await together(self._answered(step, session) for step in ready_among(waiting))
             except CircularDependency as knot:
                 updates = [not_run(step, session.numbers[step.id], StepStatus.BLOCKED, str(knot)) for step in waiting.values()]
             for update in updates:
                 await session.record(update)
                 del waiting[update.step.id]
+
+    async def _answered(self, step: Step, session: Session) -> StepUpdate:
+        """One step, known to the session as soon as it is done; it is booked with the others of its round."""
+        update = await self._step(step, session)
+        session.arrive(update)
+        return update
 
     async def _step(self, step: Step, session: Session) -> StepUpdate:
         """Judge whether it can run, run it, say what came of it."""
@@ -65,7 +73,7 @@ class PlanExecutionEngine:
         except Unfilled as gap:
             return not_run(step, number, StepStatus.SKIPPED, f"needs {gap}")
         log.info("agent_step", step_number=number, action_type=step.tool, reasoning=step.reason[:500], outcome="pending")
-        async with session.slots:
+        async with session.slots.taken():
             outcome = await self._call(call, session)
         result = "success" if outcome.status is StepStatus.SUCCESS else f"failed:{outcome.note}"
         log.info("agent_step", step_number=number, action_type=step.tool, reasoning=step.reason[:500], outcome=result)

@@ -39,9 +39,8 @@ class MemoryJournal:
         self._append(*answer, given)
         return given, False
 
-    async def note(self, event: EventType, key: str, data: JsonObject) -> None:
-        if not self._strict:
-            self._append(event, key, data)
+    async def note(self, event: EventType, key: str, data: JsonObject) -> bool:
+        return not self._strict and self._append(event, key, data)
 
     def _same_question(self, event: EventType, key: str, asked: JsonObject) -> None:
         before = self._held.get((event, key))
@@ -49,10 +48,11 @@ class MemoryJournal:
             fields = sorted(name for name in before.keys() | asked.keys() if before.get(name) != asked.get(name))
             raise ReplayDiverged(f"{event.value} {key} was asked differently: {', '.join(fields)}")
 
-    def _append(self, event: EventType, key: str, data: JsonObject) -> None:
+    def _append(self, event: EventType, key: str, data: JsonObject) -> bool:
         if (event, key) in self._held:
-            return
+            return False
         self._held[event, key] = data
         self.events.append(
             TrailEvent(investigation_id=self._id, sequence=len(self.events) + 1, at=self._clock(), type=event, key=key, data=data)
         )  # fmt: skip
+        return True

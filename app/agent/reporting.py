@@ -56,10 +56,10 @@ def report_of(run: Finished) -> Report:
         timeline=verdict.timeline,
         ruled_out=verdict.ruled_out,
         set_aside=verdict.set_aside,
-        not_checked=_not_checked(verdict, run.case.updates),
+        not_checked=not_checked(verdict, run.case.updates),
         similar_incidents=_compared(run.recalled.similar, verdict),
         learned_patterns=run.recalled.patterns,
-        runbook=_runbook(run.case),
+        runbook=runbook_of(run.case),
         would_change=verdict.would_change,
         meta=_meta(run),
     )
@@ -85,7 +85,7 @@ def _badges(run: Finished) -> Badges:
     )
 
 
-def _not_checked(verdict: Verdict, updates: Iterable[StepUpdate]) -> tuple[NotChecked, ...]:
+def not_checked(verdict: Verdict, updates: Iterable[StepUpdate]) -> tuple[NotChecked, ...]:
     """What the diagnosis names, then every tool that brought nothing for another reason; each once."""
     found = {(item.what, item.reason): item for item in verdict.not_checked}
     for update in updates:
@@ -103,7 +103,7 @@ def _compared(similar: Iterable[SimilarCase], verdict: Verdict) -> tuple[Similar
     return tuple(past.model_copy(update={"same": (past.case.cause, past.case.object) == (top.cause, str(top.object))}) for past in similar)
 
 
-def _runbook(case: CaseFile) -> str:
+def runbook_of(case: CaseFile) -> str:
     """The first runbook that the alerts point to."""
     urls = (alert.annotations.get(name, "") for alert in case.alerts for name in ("runbook_url", "runbook"))
     return next((url for url in urls if url), "")

@@ -4,19 +4,20 @@ Made by `agent.begin`, kept by `engine`. Everything in it comes from the journal
 run over the same journal keeps the same books.
 """
 
-import asyncio
 import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from app.agent.pace import Pace
 from app.agent.parts import AgentParts
-from app.agent.remembered import place_of, still_there
+from app.agent.remembered import place_of, steps_from, still_there
 from app.agent.seen import seen
+from app.agent.slots import Slots
 from app.agent.updates import events_of
 from app.domain.alert import Alert, Mark
 from app.domain.case import CaseFile
 from app.domain.frozen import JsonObject
+from app.domain.memory import Recalled
 from app.domain.plan import Step, StepUpdate, Usage
 from app.domain.ports import Journal
 from app.domain.reason import Reason
@@ -52,16 +53,20 @@ class Session:
         self.journal = journal
         self.pace = Pace(parts.clock, parts.stopwatch, parts.cpu_clock)
         self.limits = parts.limits
-        self.slots = asyncio.Semaphore(parts.limits.parallel)
+        self.slots = Slots(parts.limits.parallel, parts.limits.patience_seconds)
         self.done: dict[str, StepUpdate] = {}  # by step id, the latest of that name
         self.numbers: dict[str, int] = {}  # of the steps that run, by step id
         self.iteration = 0
         self.usage = Usage()
         self.stopped: Reason | None = None
         self.remembered: tuple[Step, ...] = ()
+        self.recalled: Recalled | None = None
+        self.reading: JsonObject = {}  # the last one that the journal holds
         self._parts = parts
         self._window = window_of(alerts, now)
         self._updates: list[StepUpdate] = []
+        self._arrived: dict[int, StepUpdate] = {}  # by number, also those that are not booked yet
+        self._numbered: dict[int, Step] = {}
         self._planned = 0
         self._asked: set[str] = set()
         self._taken: list[ToolCall] = []
@@ -86,6 +91,18 @@ class Session:
             callees=dict(self._parts.service_map),
         )
 
+    def case_so_far(self) -> tuple[CaseFile, tuple[Step, ...]]:
+        """-> (the case with every answer that is there, booked or not; the steps without one)."""
+        arrived = tuple(update for _, update in sorted(self._arrived.items()))
+        return self.case().model_copy(update={"updates": arrived}), tuple(s for n, s in sorted(self._numbered.items()) if n not in self._arrived)
+
+    def recall(self, recalled: Recalled) -> None:
+        """What memory said, and the steps that it adds."""
+        self.recalled, self.remembered = recalled, steps_from(recalled)
+
+    def arrive(self, update: StepUpdate) -> None:
+        self._arrived[update.number] = update
+
     @property
     def updates(self) -> tuple[StepUpdate, ...]:
         return tuple(sorted(self._updates, key=lambda update: update.number))
@@ -98,6 +115,7 @@ class Session:
             self._planned += 1
             own = step if step.id not in waiting else step.model_copy(update={"id": f"{step.id}-{self._planned}"})
             waiting[own.id], self.numbers[own.id] = own, self._planned
+            self._numbered[self._planned] = own
             self._asked.add(_question(step))
         return waiting
 
@@ -135,6 +153,7 @@ class Session:
     async def record(self, update: StepUpdate) -> None:
         """Book a finished step, its trouble as an event of its own; what it returned widens the scope of later calls."""
         self._updates.append(update)
+        self.arrive(update)
         self.done[update.step.id] = update
         if update.outcome.reason in STOPPING and self.stopped is None:
             self.stopped = update.outcome.reason
@@ -163,6 +182,7 @@ class Session:
 
         reading, replayed = await self.journal.call(event, key, asked, read)
         self.pace.settle(reading, replayed)
+        self.reading = reading
         return reading, replayed
 
     async def must_stop(self) -> bool:

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app.controller import health_routes, intake_routes, reading_routes
+from app.controller import briefing_routes, health_routes, intake_routes, reading_routes
 from app.controller.docs import describe
 from app.controller.intake import QueueLimit
 from app.controller.parts import ControllerParts
@@ -39,6 +39,6 @@ def create_app(parts: ControllerParts, lifespan: Callable[[FastAPI], AbstractAsy
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(Exception, on_failure)
-    for module in (intake_routes, reading_routes, health_routes):
+    for module in (intake_routes, reading_routes, briefing_routes, health_routes):
         app.include_router(module.router)
     return app

@@ -8,7 +8,7 @@ from app.domain.frozen import Frozen
 from app.domain.intake import Intake, InvestigationPage, LedgerPage
 from app.domain.investigation import Accepted, Investigation, InvestigationStatus
 from app.domain.reason import Reason
-from app.domain.trail import TrailEvent
+from app.domain.trail import EventType, TrailEvent
 
 
 class Ledger(Protocol):
@@ -37,6 +37,9 @@ class Investigations(Protocol):
 class Trail(Protocol):
     async def read(self, investigation_id: str, after: int = 0, limit: int = 1000) -> tuple[TrailEvent, ...]:
         """Events with a sequence greater than `after`, in order."""
+
+    async def first(self, investigation_id: str, event: EventType) -> TrailEvent | None:
+        """The first one of a type."""
 
 
 class Engine(Protocol):

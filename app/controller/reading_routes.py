@@ -99,7 +99,7 @@ def _check_cursor(cursor: str) -> None:
         raise _unknown_cursor(cursor)
 
 
-async def _found(request: Request, id: str) -> Investigation:
+async def found(request: Request, id: str) -> Investigation:
     investigation = await parts_of(request).investigations.get(id) if _ID.fullmatch(id) else None
     if investigation is None:
         raise Refused(404, Reason.NOT_FOUND, "there is no investigation with this id")
@@ -164,7 +164,7 @@ async def get_investigation(
     id: IdPath,
     format: Annotated[Format | None, Query(description="`json`, `md` or `text`.", examples=["json"])] = None,
 ) -> Response:
-    investigation = await _found(request, id)
+    investigation = await found(request, id)
     wanted = wanted_format(format, request.headers.get("accept", ""))
     vary = {"Vary": "Accept"}
     if wanted is Format.JSON:
@@ -192,7 +192,7 @@ async def get_trail(
     after: Annotated[int, Query(ge=0, le=_MOST, description="Only events with a greater sequence.", examples=[0])] = 0,
     limit: Annotated[int, Query(ge=1, le=1000, description="Events at most.", examples=[100])] = 1000,
 ) -> JSONResponse:
-    await _found(request, id)
+    await found(request, id)
     events = await parts_of(request).trail.read(id, after, limit)
     more = events[-1].sequence if len(events) == limit else None
     return JSONResponse(TrailView(events=list(events), next_after=more).model_dump(mode="json"))

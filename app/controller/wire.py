@@ -17,6 +17,7 @@ class Links(BaseModel):
     trail: str = ""
     report: str = ""
     ledger: str = ""
+    briefing: str = ""
 
 
 class ReceivedAlert(BaseModel):
@@ -57,7 +58,7 @@ def links_to(investigation_id: str) -> Links:
     if not investigation_id:
         return Links(ledger="/alerts/ledger")
     path = f"/investigations/{investigation_id}"
-    return Links(investigation=path, trail=f"{path}/trail", report=f"{path}?format=md", ledger="/alerts/ledger")
+    return Links(investigation=path, trail=f"{path}/trail", report=f"{path}?format=md", ledger="/alerts/ledger", briefing=f"{path}/briefing")
 
 
 def _received(disposition: Disposition, marks: tuple[Mark, ...]) -> ReceivedAlert:

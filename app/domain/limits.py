@@ -9,7 +9,9 @@ class SessionLimits:
     investigation (a crash, a wait for a person) does not count.
 
     `same_call`: the call with the same tool and arguments that is refused (3 = the third). `total_seconds` is the deadline
-    that time-outs are cut to; `session_seconds` the outer bound. `parallel` steps run at once.
+    that time-outs are cut to; `session_seconds` the outer bound. `parallel` steps run at once; one that has not answered
+    after `patience_seconds` gives its place to the next. After `briefing_seconds` people are told what is known (FR-04: 60 s,
+    less what telling them takes).
     """
 
     iterations: int = 10
@@ -20,3 +22,5 @@ class SessionLimits:
     total_seconds: float = 120.0
     session_seconds: float = 300.0
     parallel: int = 4
+    patience_seconds: float = 5.0
+    briefing_seconds: float = 45.0

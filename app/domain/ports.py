@@ -93,8 +93,8 @@ class Journal(Protocol):
         """Commit that `key` begins (TOOL_CALL, LLM_CALL ...), run it, commit the answer; or return the answer that the
         trail already holds. -> (answer, replayed)."""
 
-    async def note(self, event: EventType, key: str, data: JsonObject) -> None:
-        """Commit an event once: a second run that notes the same key again adds nothing."""
+    async def note(self, event: EventType, key: str, data: JsonObject) -> bool:
+        """Commit an event once: a second run that notes the same key again adds nothing. -> whether it was added now."""
 
 
 class Redact(Protocol):

@@ -60,13 +60,13 @@ def _badges(report: Report) -> str:
     return f"{_STATE_WORDS[b.state]} · confidence {b.confidence:.2f} ({b.confidence_word.value}) · {firing} · decided by {b.decided_by.value}{model}"
 
 
-def _past(similar: SimilarCase) -> str:
+def past(similar: SimilarCase) -> str:
     same = {True: "same cause", False: "another cause", None: "not compared"}[similar.same]
     fix = f"; fixed by: {similar.case.fix}" if similar.case.fix else ""
     return f"{similar.case.id} ({similar.relevance:.2f}, {same}): {similar.case.task}; {similar.case.root_cause}{fix}"
 
 
-def _block(title: str, lines: list[str]) -> Iterator[str]:
+def block(title: str, lines: list[str]) -> Iterator[str]:
     """A block is never silently missing: an empty one says `none`."""
     yield f"{title}:"
     yield from (f"  {line}" for line in lines or ["none"])
@@ -98,15 +98,15 @@ def to_text(report: Report) -> str:
         f"{cause_label(report)}: {one_line(cause_sentence(report))}",
         f"WHY: {one_line(report.badges.confidence_reason)}",
         f"IMPACT: {one_line(report.impact) or 'not known'}",
-        *_block("EVIDENCE", [line for e in report.evidence for line in _evidence_text(e)]),
-        *_block("IMMEDIATE ACTIONS", [line for n, a in enumerate(report.do_this_now, 1) for line in _action_text(n, a)]),
+        *block("EVIDENCE", [line for e in report.evidence for line in _evidence_text(e)]),
+        *block("IMMEDIATE ACTIONS", [line for n, a in enumerate(report.do_this_now, 1) for line in _action_text(n, a)]),
         f"LONG-TERM FIX: {one_line(lasting_fix(report))}",
-        *_block("TIMELINE", [f"{iso(m.at)} {one_line(m.what)}" for m in report.timeline]),
-        *_block("RULED OUT", [one_line(f"{r.hypothesis}: {r.check}: {r.result}") for r in report.ruled_out]),
-        *_block("SET ASIDE", [one_line(s) for s in report.set_aside]),
-        *_block("NOT CHECKED", [one_line(f"{n.what}: {n.reason}{'; ' + n.detail if n.detail else ''}") for n in report.not_checked]),
-        *_block("SIMILAR INCIDENTS", [one_line(_past(s)) for s in report.similar_incidents]),
-        *_block("WOULD CHANGE THIS VERDICT", [one_line(w) for w in report.would_change]),
+        *block("TIMELINE", [f"{iso(m.at)} {one_line(m.what)}" for m in report.timeline]),
+        *block("RULED OUT", [one_line(f"{r.hypothesis}: {r.check}: {r.result}") for r in report.ruled_out]),
+        *block("SET ASIDE", [one_line(s) for s in report.set_aside]),
+        *block("NOT CHECKED", [one_line(f"{n.what}: {n.reason}{'; ' + n.detail if n.detail else ''}") for n in report.not_checked]),
+        *block("SIMILAR INCIDENTS", [one_line(past(s)) for s in report.similar_incidents]),
+        *block("WOULD CHANGE THIS VERDICT", [one_line(w) for w in report.would_change]),
         f"TARGET: {one_line(str(report.target.ref))} ({one_line(report.target.why)})",
         f"INVESTIGATION: {one_line(meta.investigation_id)}, {meta.duration_ms / 1000:.1f} s, {meta.tool_calls} tool calls, "
         f"{meta.tokens} tokens, ${meta.cost_usd:.4f}" + (f", incomplete: {meta.incomplete.value}" if meta.incomplete else ""),
@@ -158,7 +158,7 @@ def to_markdown(report: Report) -> str:
         *_items("Ruled out", [f"{prose(r.hypothesis)}: {prose(r.check)}: {prose(r.result)}" for r in report.ruled_out]),
         *_items("Set aside", [prose(s) for s in report.set_aside]),
         *_items("Not checked", [prose(f"{n.what}: {n.reason}{'; ' + n.detail if n.detail else ''}") for n in report.not_checked]),
-        *_items("Similar incidents", [prose(_past(s)) for s in report.similar_incidents]),
+        *_items("Similar incidents", [prose(past(s)) for s in report.similar_incidents]),
         *_items("Would change this verdict", [prose(w) for w in report.would_change]),
         f"\nTarget {code_span(str(report.target.ref))}: {prose(report.target.why)}\n",
         f"Investigation {code_span(meta.investigation_id)}: {meta.duration_ms / 1000:.1f} s, {meta.tool_calls} tool calls, "

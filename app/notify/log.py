@@ -6,7 +6,7 @@ from app.domain.frozen import JsonObject
 from app.notify.ports import ChannelName
 
 _log = structlog.get_logger("notice")
-_SHOWN = ("verdict", "state", "severity", "notice_severity", "confidence", "target", "investigation_id")
+_SHOWN = ("kind", "verdict", "state", "severity", "notice_severity", "confidence", "target", "investigation_id")
 
 
 class LogChannel:
@@ -16,4 +16,9 @@ class LogChannel:
         """Never fails. The long text stays in the store."""
         first: JsonObject = next(iter(document.get("alerts") or ()), {})
         ids = {"alert_id": first.get("id", "unknown"), "session_id": document.get("investigation_id")}
-        _log.info("investigation_report", notice_id=notice_id, **ids, **{field: document.get(field) for field in _SHOWN})
+        _log.info(
+            "investigation_briefing" if document.get("kind") == "briefing" else "investigation_report",
+            notice_id=notice_id,
+            **ids,
+            **{field: document.get(field) for field in _SHOWN},
+        )

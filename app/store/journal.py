@@ -13,11 +13,13 @@ from app.domain.frozen import Clock, JsonObject
 from app.domain.investigation import InvestigationStatus, is_final
 from app.domain.reason import Reason
 from app.domain.trail import EventType, TrailEvent
+from app.store.outbox import enqueue_notices
 from app.store.tables import investigations
 from app.store.trail import append, held
 from app.store.writer import Writer
 
 Run = Callable[[], Awaitable[JsonObject]]
+Told = Callable[[EventType, JsonObject], tuple[JsonObject, ...]]
 _ANSWERS = {EventType.TOOL_CALL: EventType.TOOL_RESULT, EventType.LLM_CALL: EventType.LLM_RESULT}
 
 
@@ -43,8 +45,10 @@ class TrailJournal:
     The trail is asked in the transaction that begins a call, so that a run that was taken over sees what the other wrote.
     """
 
-    def __init__(self, writer: Writer, clock: Clock, investigation_id: str) -> None:
+    def __init__(self, writer: Writer, clock: Clock, investigation_id: str, told: Told = lambda event, data: ()) -> None:
+        """`told` gives the notices that an event gives rise to; they are committed with it."""
         self._writer = writer
+        self._told = told
         self._clock = clock
         self._id = investigation_id
         self._number = _Numbered()
@@ -61,8 +65,14 @@ class TrailJournal:
         given = await run()
         return await self._writer.run(lambda connection: self._finish(connection, event, numbered, given))
 
-    async def note(self, event: EventType, key: str, data: JsonObject) -> None:
-        await self._writer.run(lambda connection: append(connection, self._id, self._clock(), event, key, data))
+    async def note(self, event: EventType, key: str, data: JsonObject) -> bool:
+        return await self._writer.run(lambda connection: self._note(connection, event, key, data))
+
+    def _note(self, connection: Connection, event: EventType, key: str, data: JsonObject) -> bool:
+        new = append(connection, self._id, self._clock(), event, key, data)
+        if new:
+            enqueue_notices(connection, self._id, self._clock(), self._told(event, data), event.value.lower())
+        return new
 
     def _begin(self, connection: Connection, event: EventType, key: str, asked: JsonObject) -> tuple[JsonObject | None, bool]:
         """-> (the answer if the trail holds one, whether the call had been begun before)."""
@@ -103,5 +113,6 @@ class ReplayJournal:
             raise ReplayDiverged(f"the trail holds no answer to {event.value} {numbered}")
         return answer, True
 
-    async def note(self, event: EventType, key: str, data: JsonObject) -> None:
+    async def note(self, event: EventType, key: str, data: JsonObject) -> bool:
         self.noted.append((event, key, data))
+        return False

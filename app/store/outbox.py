@@ -1,4 +1,4 @@
-"""Notices that wait to be told: written with the report, claimed by a change that must hit one row, told by `notify`.
+"""Notices that wait to be told: written with the report or the briefing, claimed by a change that must hit one row, told by `notify`.
 
 A claim holds for `HOLD`; a holder that died gives its notices back by doing nothing. Delivery is at least once; the id is
 the same every time, so a receiver can tell.
@@ -26,10 +26,12 @@ class Notice(Frozen):
     next_at: UtcTime
 
 
-def enqueue_notices(connection: Connection, investigation_id: str, now: datetime, notices: tuple[JsonObject, ...]) -> None:
-    """Inside the transaction that ends the investigation. `channel` of each notice names its channel."""
+def enqueue_notices(connection: Connection, investigation_id: str, now: datetime, notices: tuple[JsonObject, ...], kind: str = "") -> None:
+    """Inside the transaction of what they tell: the end of the investigation, or an event before it, whose `kind` is then part
+    of the id. `channel` of each notice names its channel."""
+    about = f"{investigation_id}:{kind}" if kind else investigation_id
     rows = [
-        {"id": f"{investigation_id}:{n}", "investigation_id": investigation_id, "channel": notice["channel"], "payload": notice, "next_at": now}
+        {"id": f"{about}:{n}", "investigation_id": investigation_id, "channel": notice["channel"], "payload": notice, "next_at": now}
         for n, notice in enumerate(notices, start=1)
     ]
     if rows:

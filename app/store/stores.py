@@ -9,7 +9,7 @@ from app.domain.frozen import Clock, NewId
 from app.store.continuations import Continuations
 from app.store.engine import Reads, database_url, make_engine, telling
 from app.store.investigations import Investigations
-from app.store.journal import TrailJournal
+from app.store.journal import Told, TrailJournal
 from app.store.migrations import migrate
 from app.store.outbox import Outbox
 from app.store.replicas import Replicas
@@ -36,8 +36,8 @@ class Stores:
         self.retention = Retention(self.writer)
         self._clock = clock
 
-    def journal(self, investigation_id: str) -> TrailJournal:
-        return TrailJournal(self.writer, self._clock, investigation_id)
+    def journal(self, investigation_id: str, told: Told = lambda event, data: ()) -> TrailJournal:
+        return TrailJournal(self.writer, self._clock, investigation_id, told)
 
     async def start(self) -> None:
         """Raises CannotStart when the database does not answer, is damaged, or is newer than this program."""

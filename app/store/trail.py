@@ -7,7 +7,7 @@ import time
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import Connection, func, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, func, insert, literal, select
 
 from app.domain.frozen import JsonObject
 from app.domain.trail import EventType, TrailEvent
@@ -59,7 +59,11 @@ def begin(connection: Connection, investigation_id: str, at: datetime, data: Jso
 
 def events_of(connection: Connection, investigation_id: str, after: int = 0, limit: int | None = None) -> tuple[TrailEvent, ...]:
     """The events with numbers above `after`, in order."""
-    query = select(t).where(t.c.investigation_id == investigation_id, t.c.sequence > after).order_by(t.c.sequence).limit(limit)
+    return _events(connection, investigation_id, t.c.sequence > after, limit)
+
+
+def _events(connection: Connection, investigation_id: str, which: ColumnElement[bool], limit: int | None) -> tuple[TrailEvent, ...]:
+    query = select(t).where(t.c.investigation_id == investigation_id, which).order_by(t.c.sequence).limit(limit)
     return tuple(
         TrailEvent(investigation_id=row.investigation_id, sequence=row.sequence, at=row.at, type=EventType(row.type), key=row.key, data=row.data)
         for row in connection.execute(query)
@@ -75,3 +79,7 @@ class Trail:
     async def read(self, investigation_id: str, after: int = 0, limit: int | None = 500) -> tuple[TrailEvent, ...]:
         """A page of events, oldest first; an unknown investigation has none. `limit` None: all of them."""
         return await self._reads.run(lambda connection: events_of(connection, investigation_id, after, limit))
+
+    async def first(self, investigation_id: str, event: EventType) -> TrailEvent | None:
+        """The first event of a type, None if there is none."""
+        return await self._reads.run(lambda connection: next(iter(_events(connection, investigation_id, t.c.type == event.value, limit=1)), None))

@@ -18,6 +18,13 @@ request_duration_seconds = Histogram(
     buckets=[1, 5, 10, 30, 60, 120, 300, 600],
     registry=registry,
 )
+first_response_time_seconds = Histogram(
+    "first_response_time_seconds",
+    "From the receipt of an alert to its briefing.",
+    ["agent_name"],
+    buckets=[1, 2, 5, 10, 20, 30, 45, 60, 120, 300],
+    registry=registry,
+)
 steps_per_request = Histogram(
     "agent_steps_per_request", "Plan steps of an investigation.", ["agent_name"], buckets=[1, 2, 5, 10, 20, 50, 100], registry=registry
 )
@@ -68,6 +75,7 @@ last_progress_timestamp_seconds = Gauge(
 active_sessions.labels(AGENT_NAME)
 steps_per_request.labels(AGENT_NAME)
 request_duration_seconds.labels(AGENT_NAME)
+first_response_time_seconds.labels(AGENT_NAME)
 redactions_total.labels(AGENT_NAME)
 recoveries_total.labels(AGENT_NAME)
 queue_depth.labels(AGENT_NAME, "all")

@@ -55,6 +55,7 @@ def test_an_investigation_recalls_plans_runs_concludes_and_remembers_in_that_ord
         EventType.TOOL_CALL,
         EventType.TOOL_CALL,
         EventType.REASONING,
+        EventType.BRIEFING,
         EventType.DECISION,
         EventType.MEMORY_STORED,
     ]

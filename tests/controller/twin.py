@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.controller import examples
+from app.controller.briefing_examples import briefing_json
 from app.controller.parts import ControllerParts, Limits
 from app.controller.ports import Check, LlmStatus
 from app.domain.alert import Alert, AlertStatus, Source
@@ -118,6 +119,9 @@ class Twin:
     async def read(self, investigation_id: str, after: int = 0, limit: int = 1000) -> tuple[TrailEvent, ...]:
         return tuple(e for e in self.events.get(investigation_id, ()) if e.sequence > after)[:limit]
 
+    async def first(self, investigation_id: str, event: EventType) -> TrailEvent | None:
+        return next((e for e in self.events.get(investigation_id, ()) if e.type is event), None)
+
     async def wait(self, investigation_id: str, timeout_s: float) -> bool:
         self.waited.append(timeout_s)
         return not self.hold
@@ -125,6 +129,7 @@ class Twin:
     def add_example(self) -> None:
         self.found[examples.ID] = examples.INVESTIGATION
         self.events[examples.ID] = examples.EVENTS
+        self.add_event(examples.ID, EventType.BRIEFING, briefing_json())
 
     def add_event(self, investigation_id: str, type_: EventType, data: JsonObject) -> None:
         events = self.events.get(investigation_id, ())

@@ -5,7 +5,10 @@ import json
 import pytest
 
 from app.controller import examples
+from app.controller.briefing_examples import BRIEFING
 from app.domain.alert import Severity
+from app.domain.trail import EventType
+from app.domain.verdict import as_json
 from app.notify.notices import Notices
 from app.notify.ports import ChannelName
 
@@ -37,3 +40,19 @@ def test_a_secret_that_came_this_far_goes_no_further() -> None:
 
 def test_nobody_to_tell_is_no_notice() -> None:
     assert Notices(())(examples.INVESTIGATION, examples.REPORT) == ()
+
+
+def test_a_briefing_is_told_to_each_channel_with_its_text_and_another_kind() -> None:
+    notices = Notices((ChannelName.LOG, ChannelName.WEBHOOK), "https://agent.example")
+    told = notices.early(EventType.BRIEFING, as_json(BRIEFING))
+    assert [notice["channel"] for notice in told] == ["log", "webhook"]
+    document = told[0]["payload"]
+    assert (document["kind"], document["event"], document["severity"]) == ("briefing", "investigation.briefing", BRIEFING.severity.value)
+    assert document["links"]["briefing"] == f"https://agent.example/investigations/{examples.ID}/briefing"
+    assert document["briefing"]["channel"] in document["text"]
+    assert notices(examples.INVESTIGATION, examples.REPORT)[0]["payload"]["kind"] == "report"
+
+
+def test_no_other_event_of_the_trail_is_told_before_the_end() -> None:
+    notices = Notices((ChannelName.LOG,))
+    assert [notices.early(event, {}) for event in EventType if event is not EventType.BRIEFING] == [()] * (len(EventType) - 1)
