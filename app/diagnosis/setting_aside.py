@@ -58,7 +58,8 @@ def set_aside(world: World, named: tuple[Candidate, ...]) -> tuple[str, ...]:
             when = str(event.item.get("last") or "unknown time")
             text = f"{event.item.get('reason')} on {short(ref)} at {when}: {cut(str(event.item.get('message')), 120)} - {reason}"
             told[(str(event.item.get("reason")), str(ref))] = text
-    return tuple(told.values())[-MAX_ASIDE:]
+    ended = {(s.kind, str(s.object)): f"{cut(s.claim, 160)} - {reason}" for s, reason in world.ended if s.kind != "container_completed"}
+    return (*tuple(told.values())[-MAX_ASIDE + min(len(ended), MAX_ASIDE // 2) :], *list(ended.values())[: MAX_ASIDE // 2])
 
 
 def _why(world: World, event: Seen, ref: ObjectRef, reached: set[str]) -> str:

@@ -42,7 +42,8 @@ RECENT = timedelta(minutes=30)
 
 
 class World:
-    """`objects` by `Kind/namespace/name`; `events` oldest first; `read` the (tool, namespace) pairs read whole."""
+    """`objects` by `Kind/namespace/name`; `events` oldest first; `read` the (tool, namespace) pairs read whole;
+    `ended` what `signals.find` left out because it is over, with the reason."""
 
     def __init__(self, case: CaseFile) -> None:
         self.case = case
@@ -52,6 +53,7 @@ class World:
         self.owners: dict[tuple[str, str], tuple[str, ...]] = {}
         self.events: list[Seen] = []
         self.read: set[tuple[str, str]] = set()
+        self.ended: list[tuple[Signal, str]] = []
         for reading in self.readings:
             self._take(reading)
         self.events.sort(key=lambda e: (str(e.item.get("last") or ""), str(e.item.get("object") or ""), str(e.item.get("message") or "")))
