@@ -149,9 +149,6 @@ class Settings(BaseSettings):
                 raise ValueError(f"{pair!r} is no name=value pair with a name out of {', '.join(known)}")
         return value
 
-    @field_validator("elasticsearch_index")
-    @classmethod
-    def _index(cls, value: str) -> str:
     @field_validator("github_repositories")
     @classmethod
     def _repositories(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -160,6 +157,9 @@ class Settings(BaseSettings):
                 raise ValueError(f"{pair!r} is no service=owner/repo pair")
         return value
 
+    @field_validator("elasticsearch_index")
+    @classmethod
+    def _index(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9{}*_.:,-]+", value) or re.sub(r"\{service\}", "", value).strip("*,") == "":
             raise ValueError("is no index pattern such as logs-{service}-*")
         return value
@@ -174,11 +174,11 @@ class Settings(BaseSettings):
         "notify_webhook_url",
         "loki_url",
         "elasticsearch_url",
+        "argocd_url",
+        "github_url",
     )
     @classmethod
     def _http(cls, value: str) -> str:
-        "argocd_url",
-        "github_url",
         if value and not _has_port(value, default=True):
             raise ValueError("is no URL of the form http://host:port or https://host:port")
         return value
