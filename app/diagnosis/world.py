@@ -151,14 +151,14 @@ class World:
     def asked_log(self, pod: Seen) -> bool:
         return any(r.tool == "get_logs" and r.call.args.get("pod") == pod.name for r in self.readings)
 
-    def has_log(self, pod: Seen) -> bool:
-        """Did a log of the pod bring lines?"""
-        return any(r.tool == "get_logs" and r.call.args.get("pod") == pod.name and r.result.data.get("lines") for r in self.readings)
     @cached_property
     def calls(self) -> dict[str, Reading]:
         """Readings by the id of their call."""
         return {r.call.id: r for r in self.readings}
 
+    def has_log(self, pod: Seen) -> bool:
+        """Did a log of the pod bring lines?"""
+        return any(r.tool == "get_logs" and r.call.args.get("pod") == pod.name and r.result.data.get("lines") for r in self.readings)
 
     @cached_property
     def series(self) -> list[tuple[Reading, Series]]:

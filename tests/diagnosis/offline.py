@@ -46,11 +46,11 @@ from app.tools.get_service_map import GetServiceMap
 from app.tools.kubernetes_client import Listing, LogText
 from app.tools.kubernetes_kinds import KINDS
 from app.tools.kubernetes_trim import trim
-from app.tools.prometheus_client import PrometheusClient, PrometheusConfig
 from app.tools.loki_client import LokiClient, LokiConfig
+from app.tools.prometheus_client import PrometheusClient, PrometheusConfig
 from app.tools.query_prometheus import QueryPrometheus
-
 from app.tools.search_logs import SearchLogs
+
 TOOLS = (
     *(CheckEvents, CheckIngresses, CheckNodes, CheckPods, CheckQuotas, CheckServices, CheckStorage, CheckWorkloads),
     *(DescribePod, GetLogs, GetRecentDeploys),
@@ -126,6 +126,9 @@ class Offline:
             prometheus: Any = PrometheusClient(PrometheusConfig(url="http://prometheus"))
             prometheus._http = httpx2.AsyncClient(transport=httpx2.ASGITransport(PrometheusApp(load(folder))))
             self.tools |= {t.spec.name: t(prometheus) for t in (GetMetrics, GetServiceMap, QueryPrometheus)}
+        loki: Any = LokiClient(LokiConfig(url="http://loki"))
+        loki._http._http = httpx2.AsyncClient(transport=httpx2.ASGITransport(LokiApp(load(folder))))
+        self.tools["search_logs"] = SearchLogs({"loki": loki})
         edges = _load(folder / "dependencies.json", {}).get("edges", [])
         callers = sorted({e["caller"] for e in edges})
         self.callees: dict[str, tuple[str, ...]] = {c: tuple(sorted({e["callee"] for e in edges if e["caller"] == c})) for c in callers}
