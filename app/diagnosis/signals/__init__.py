@@ -1,5 +1,6 @@
 """All signal families. Each module has one function `find(world)`; a new family is one file and one line here."""
 
+from app.diagnosis.over import over
 from app.diagnosis.signals import (
     addresses,
     admission,
@@ -59,6 +60,10 @@ def find(world: World) -> tuple[Signal, ...]:
         for signal in family.find(world):
             if signal is not None:
                 found.setdefault((signal.kind, str(signal.object), signal.quote), signal)
+    world.ended.clear()
+    for key, signal in list(found.items()):
+        if reason := over(world, signal):
+            world.ended.append((found.pop(key), reason))
     for family in JOINS:
         for signal in family.join(world, tuple(found.values())):
             found.setdefault((signal.kind, str(signal.object), signal.quote), signal)
