@@ -29,11 +29,11 @@ from app.diagnosis.diagnosis import RulesDiagnosis
 from app.diagnosis.recommend import recommend
 from app.domain.errors import CannotStart, blaming
 from app.domain.frozen import Clock, NewId
+from app.domain.grouping import target_key
 from app.domain.limits import SessionLimits
 from app.domain.ports import WorkingMemory
 from app.domain.reason import Reason
 from app.domain.redaction import redact
-from app.domain.resolver import target_key
 from app.domain.service_map import read_service_map
 from app.domain.tool import ToolSpec
 from app.memory.embedder import choose_embedder
@@ -60,10 +60,9 @@ from app.runtime.workflows import Runner
 from app.safety.executor import SafeExecutor, SafetyParts
 from app.settings import Settings, variable
 from app.store.coverage import Rules
-from app.store.ledger import Ledger
 from app.store.stores import Stores
-from app.tools.further_sources import SOURCE_SETTINGS, sources_of
 from app.tools.catalogue import Sources, ToolsConfig, build_registry
+from app.tools.further_sources import SOURCE_SETTINGS, sources_of
 from app.tools.kubernetes_client import KubernetesConfig, check_configuration
 from app.tools.prometheus_client import PrometheusConfig
 from app.tools.registry import ToolRegistry
@@ -170,7 +169,7 @@ class Application:
         self.us = self._identity()
         self.engine, self.service = self._runtime()
         rules = Rules(self.engine.enqueue, target_key, world.new_id, timedelta(seconds=settings.group_window))
-        self.ledger = Ledger(self.stores.writer, self.stores.reads, rules)
+        self.ledger = self.stores.ledger(rules)
         self.http = create_app(self._controller_parts(), self._lifespan)
         self._opened = AsyncExitStack()
 

@@ -7,9 +7,9 @@ The next one asks at once what the last one asked in later rounds, as far as wha
 from collections.abc import Iterable
 
 from app.domain.frozen import JsonObject
+from app.domain.grouping import place
 from app.domain.memory import Recalled
 from app.domain.plan import Plan, Step, StepUpdate
-from app.domain.resolver import KINDS, POD_SUFFIX
 from app.domain.target import ObjectRef, Target
 from app.domain.tool import StepStatus
 
@@ -18,11 +18,8 @@ NAMES = ("namespace", "service", "service_name", "workload", "name", "pod", "nod
 
 
 def place_of(target: Target) -> str:
-    """One key for a Service, the workload of that name and its pods: what recent findings are filed under."""
-    ref = target.workload
-    name = POD_SUFFIX.sub("", ref.name) if ref.kind == "Pod" else ref.name
-    kind = "Workload" if ref.kind in ("Pod", "Service", *KINDS.values()) else ref.kind
-    return f"{kind}/{ref.namespace}/{name}"
+    """What recent findings are filed under."""
+    return place(target.workload)
 
 
 def asked_beyond(plan: Plan, updates: Iterable[StepUpdate]) -> list[JsonObject]:

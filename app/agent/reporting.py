@@ -61,6 +61,8 @@ def report_of(run: Finished) -> Report:
         learned_patterns=run.recalled.patterns,
         runbook=runbook_of(run.case),
         would_change=verdict.would_change,
+        reaches=verdict.reaches,
+        accounts_for=verdict.accounts_for,
         meta=_meta(run),
     )
 

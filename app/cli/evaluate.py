@@ -84,8 +84,12 @@ async def investigate(addresses: Addresses, webhook: bytes, snapshot: Snapshot, 
         async with httpx2.AsyncClient(transport=transport, base_url="http://service") as client:
             answer = await client.post("/webhooks/alertmanager", content=webhook, headers={"content-type": "application/json"})
         answer.raise_for_status()
-        ids = list(dict.fromkeys(a["investigation_id"] for a in answer.json()["alerts"] if a["investigation_id"]))
-        return [await _evaluated(application, id, begun) for id in ids]
+        told = [a["investigation_id"] for a in answer.json()["alerts"]]
+        found: dict[str, EvaluatedInvestigation] = {}
+        while new := [id for id in dict.fromkeys(told) if id and id not in found]:
+            found |= {id: await _evaluated(application, id, begun) for id in new}
+            told = [e.disposition.investigation_id for e in (await application.ledger.entries(limit=len(told))).entries[::-1]]
+        return list(found.values())
 
 
 async def _evaluated(application: Application, investigation_id: str, begun: float) -> EvaluatedInvestigation:

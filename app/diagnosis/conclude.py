@@ -3,10 +3,12 @@
 import re
 
 from app.diagnosis.actions import actions_for
+from app.diagnosis.confidence import stated
 from app.diagnosis.citing import cited, evidence
 from app.diagnosis.narrative import cut, impact, line, mechanism, onset, short, why, would_change
 from app.diagnosis.ranking import Candidate, leaders
 from app.diagnosis.setting_aside import not_checked, ruled_out, set_aside
+from app.diagnosis.spread import spread
 from app.diagnosis.world import World
 from app.domain.case import Signal
 from app.domain.verdict import Action, Evidence, Hypothesis, Moment, Verdict, VerdictState
@@ -14,11 +16,17 @@ from app.domain.verdict import Action, Evidence, Hypothesis, Moment, Verdict, Ve
 CONFIRMED = 0.75
 LIKELY = 0.4
 ALTERNATIVES = 3
+UNANSWERED = ("timeout", "denied", "unavailable", "invalid", "invalid_response", "tool_error", "time_budget")
 MAX_ACTIONS = 3
 ENOUGH = ({"check_pods"}, {"check_events", "check_workloads", "check_services", "check_nodes", "get_metrics"})
 
 
 def conclude(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...]) -> Verdict:
+    """The verdict, and which of the alerts that came in one group it accounts for."""
+    return spread(world, found, ranked, _verdict(world, found, ranked))
+
+
+def _verdict(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...]) -> Verdict:
     strong = [c for c in ranked if c.confidence >= LIKELY and not c.beaten_by]
     if strong:
         return _named(world, found, (*strong, *(c for c in ranked if c not in strong)))
@@ -49,8 +57,11 @@ TROUBLE = {
 
 def _named(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...]) -> Verdict:
     """At least one cause that evidence carries."""
-    named = leaders(ranked)
-    others = tuple(c for c in ranked if c not in named and c.confidence >= 0.2 and not c.beaten_by)[:ALTERNATIVES]
+    leading = leaders(ranked)
+    others = tuple(c for c in ranked if c not in leading and c.confidence >= 0.2 and not c.beaten_by)[:ALTERNATIVES]
+    unread = not_checked(world)
+    graded = stated(world, (*leading, *others), len(leading), len({n.what for n in unread if n.reason in UNANSWERED}))
+    named, others = graded[: len(leading)], graded[len(leading) :]
     first = named[0]
     state = VerdictState.CONFIRMED if first.confidence >= CONFIRMED and not first.untrusted else VerdictState.LIKELY
     quotes, ids = evidence(world, (*named, *others))
@@ -64,7 +75,7 @@ def _named(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...
         hypotheses=tuple(hypothesis(c, ids) for c in (*named, *others)),
         evidence=quotes,
         ruled_out=ruled_out(world, found, ranked),
-        not_checked=not_checked(world),
+        not_checked=unread,
         set_aside=set_aside(world, named),
         actions=_few(actions),
         impact=cut(impact(world, first), 400),

@@ -41,7 +41,7 @@ def reach(world: World, ref: ObjectRef) -> frozenset[str]:
     elif ref.kind in WORKLOADS:
         found |= _downstream(world, ref)
     elif ref.kind == "Service":
-        found |= _of_names(world, ref.namespace, world.callers_of(ref.name))
+        found |= of_names(world, ref.namespace, world.callers_of(ref.name))
     return frozenset(found)
 
 
@@ -55,7 +55,7 @@ def _on_node(world: World, node: str) -> set[str]:
     here = [p for p in world.of("Pod") if p.at("spec", "nodeName") in (node, None, "")]
     found = {str(world.workload_of(p)) for p in here} | {f"Pod/{p.namespace}/{p.name}" for p in here}
     for name in sorted({world.workload_of(p).name for p in here}):
-        found |= {n for p in here[:1] for n in _of_names(world, p.namespace, world.callers_of(name))}
+        found |= {n for p in here[:1] for n in of_names(world, p.namespace, world.callers_of(name))}
     return found
 
 
@@ -64,22 +64,11 @@ def _downstream(world: World, ref: ObjectRef) -> set[str]:
     found = {f"Service/{ref.namespace}/{name}" for name in services}
     found |= {f"Pod/{p.namespace}/{p.name}" for p in world.pods_of(ref)}
     for name in dict.fromkeys([ref.name, *services]):
-        found |= _of_names(world, ref.namespace, world.callers_of(name))
-    return found | _by_log(world, ref, services)
-
-
-def _by_log(world: World, ref: ObjectRef, services: list[str]) -> set[str]:
-    """Those whose environment names one of the services as an address: callers where no service map exists."""
-    found = set()
-    for pod in world.of("Pod"):
-        if pod.namespace == ref.namespace:
-            values = [str(v.get("value") or "") for c in pod.at("spec", "containers") or [] for v in c.get("env") or []]
-            if any(f"{name}:" in value or f"{name}.{ref.namespace}" in value for name in services for value in values):
-                found.add(str(world.workload_of(pod)))
+        found |= of_names(world, ref.namespace, world.callers_of(name))
     return found
 
 
-def _of_names(world: World, namespace: str, names: list[str]) -> set[str]:
+def of_names(world: World, namespace: str, names: list[str]) -> set[str]:
     found = {f"Service/{namespace}/{name}" for name in names}
     for kind in WORKLOADS[:3]:
         found |= {f"{kind}/{namespace}/{name}" for name in names if world.get(kind, namespace, name)}

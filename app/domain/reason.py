@@ -70,6 +70,8 @@ class Reason(StrEnum):
     HEARTBEAT = "heartbeat"
     IGNORED = "ignored"
     SAME_TARGET = "same_target"
+    SAME_GROUP = "same_group"
+    SAME_CAUSE = "same_cause"
 
 
 class ErrorClass(StrEnum):

@@ -69,4 +69,6 @@ class Report(Frozen):
     learned_patterns: tuple[str, ...]
     runbook: str
     would_change: tuple[str, ...]
+    reaches: tuple[str, ...] = ()
+    accounts_for: tuple[str, ...] = ()
     meta: Meta

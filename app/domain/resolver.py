@@ -1,5 +1,5 @@
-"""Alert -> Target: which object an alert is about. Pure; called by the agent (with the objects read so far) and by the
-ledger (`target_key`, labels alone).
+"""Alert -> Target: which object an alert is about. Pure; called by the agent (with the objects read so far) and by
+`grouping` (labels alone).
 
 The traps (design section 7): alerts of kube-state-metrics about anything that is not a pod carry the pod, container,
 instance, job and service of kube-state-metrics itself; `job` is the scrape job, a Kubernetes Job is `job_name`; without
@@ -82,20 +82,6 @@ def resolve(alert: Alert, objects: Sequence[JsonObject] = (), default_namespace:
     ignored = {n: v[:253] for n, v in sorted(alert.labels.items()) if n in displaced or (n in DECORATION and n not in believed)}
     container = labels.get("container", "") if ref.kind == "Pod" else ""
     return Target(ref=ref, owners=chain, container=container, why=found.why, believed=believed, ignored=ignored)
-
-
-def target_key(alert: Alert) -> str:
-    """A label-only identity for grouping: pods of one workload, the workload and its Service give the same key; alerts
-    of different clusters never do. Where only a namespace or a cluster is named, the rule is part of the key, for two
-    rules there need not mean one thing; "" where nothing is named."""
-    ref = resolve(alert).ref
-    if ref.kind == "Rule":
-        return ""
-    cluster = alert.labels.get("cluster", "")[:120]
-    name = POD_SUFFIX.sub("", ref.name) if ref.kind == "Pod" else ref.name
-    kind = "Workload" if ref.kind in ("Pod", "Service", *KINDS.values()) else ref.kind
-    rule = f"|{alert.name[:120]}" if ref.kind in ("Namespace", "Cluster") else ""
-    return f"{cluster}|{kind}/{ref.namespace}/{name}{rule}"
 
 
 def _labels(alert: Alert) -> tuple[dict[str, str], dict[str, str], set[str]]:

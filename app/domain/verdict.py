@@ -103,7 +103,9 @@ class Action(Frozen):
 
 class Verdict(Frozen):
     """The conclusion. `line` is at most 140 characters: object, mechanism, time. `hypotheses` best first.
-    `state` is confirmed or likely only with at least one hypothesis that has evidence."""
+    `state` is confirmed or likely only with at least one hypothesis that has evidence. `reaches` are the objects
+    (`Kind/namespace/name`) on which the named causes show, `accounts_for` the ids of the alerts that need no other
+    explanation."""
 
     state: VerdictState
     line: str = Field(max_length=140)
@@ -119,6 +121,8 @@ class Verdict(Frozen):
     impact: str = ""
     would_change: tuple[str, ...] = ()
     timeline: tuple["Moment", ...] = ()
+    reaches: tuple[str, ...] = ()
+    accounts_for: tuple[str, ...] = ()
     fallback_reason: Reason | None = None
     usage: Usage = Usage()
 

@@ -68,9 +68,9 @@ async def play(base_url: str, plays: Sequence[Play], console: Console, limit_s: 
     async with httpx2.AsyncClient(base_url=base_url, trust_env=False, timeout=10) as client:
         watched = await _send_all(client, plays, console)
         while any(not w.done for w in watched) and time.monotonic() - begun < limit_s:
-            for one in watched:
+            for one in list(watched):
                 if not one.done:
-                    await _look(client, one, console)
+                    watched += await _look(client, one, console)
                     first = time.monotonic() - begun if one.done and first is None else first
             await asyncio.sleep(0.1)
     ended = [w.report for w in watched if w.report is not None]
@@ -92,18 +92,20 @@ async def _send_all(client: httpx2.AsyncClient, plays: Sequence[Play], console: 
     return list(found.values())
 
 
-async def _look(client: httpx2.AsyncClient, one: _Watched, console: Console) -> None:
-    """Shows what is new in the trail, and the verdict when there is one."""
+async def _look(client: httpx2.AsyncClient, one: _Watched, console: Console) -> list[_Watched]:
+    """Shows what is new in the trail, and the verdict when there is one -> the investigations that were split from it."""
+    body = (await client.get(f"/investigations/{one.id}")).json()
     trail = (await client.get(f"/investigations/{one.id}/trail", params={"after": one.seen})).json()
     for event in trail.get("events", []):
         one.seen = event["sequence"]
         if event["type"] == "TOOL_CALL":
             console.print(f"  [dim]{one.play}: {escape(_call(event['data']))}[/]", highlight=False, no_wrap=True, overflow="ellipsis")
-    body = (await client.get(f"/investigations/{one.id}")).json()
     one.done = body.get("status") in _FINAL
     if one.done:
         one.report = body.get("report")
         _show(one, body, console)
+    split = [event["data"]["investigation_id"] for event in trail.get("events", []) if event["type"] == "ALERT_SPLIT"]
+    return [_Watched(id, one.play) for id in dict.fromkeys(split)]
 
 
 def _call(data: JsonObject) -> str:

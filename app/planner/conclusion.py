@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 
 from app.domain.case import CaseFile
 from app.domain.frozen import JsonObject
+from app.domain.grouping import place
 from app.domain.plan import DecidedBy, Usage
+from app.domain.resolver import resolve
 from app.domain.target import ObjectRef
 from app.domain.tool import Provenance
 from app.domain.verdict import Action, Evidence, Hypothesis, Level, ModelConclusion, Verdict, VerdictState
@@ -88,6 +90,8 @@ class Merging:
                 "hypotheses": (lead, *others),
                 "evidence": _with(rules.evidence, evidence),
                 "actions": self._actions(said.cause, ref),
+                "reaches": (str(ref),),
+                "accounts_for": tuple(a.id for a in self._case.alerts if place(resolve(a).ref) == place(ref)),
                 "usage": rules.usage.plus(usage),
             }
         )

@@ -22,6 +22,7 @@ from app.store.tables import episodes as e
 _NO_WORK = {"Watchdog": Reason.HEARTBEAT, "InfoInhibitor": Reason.IGNORED}
 _CHANGING = ("first_start", "last_start", "seen_at", "ended_at", "investigation_id")
 _CHANGE = update(e).where(e.c.id == bindparam("of_id")).values({name: bindparam(f"to_{name}") for name in _CHANGING})
+_COVERED = [reason.value for reason in (Reason.NEW_EPISODE, Reason.SAME_TARGET, Reason.SAME_GROUP, Reason.SAME_CAUSE)]
 Line: TypeAlias = tuple[str, str]  # source and fingerprint, as stored
 
 
@@ -136,7 +137,7 @@ class Acceptance:
         later = self._open(line, first, earlier.seen_at)
         later.last_start, later.ended_at = earlier.last_start, earlier.ended_at
         earlier.last_start, earlier.ended_at = self._connection.scalar(within) or earlier.first_start, None
-        opener = select(a.c.seq).where(*beyond, a.c.reason.in_([Reason.NEW_EPISODE.value, Reason.SAME_TARGET.value])).limit(1)
+        opener = select(a.c.seq).where(*beyond, a.c.reason.in_(_COVERED)).limit(1)
         if self._connection.scalar(opener) is not None:
             later.investigation_id, earlier.investigation_id = earlier.investigation_id, None
         self._connection.execute(update(a).where(*beyond).values(episode_id=later.id, nth=later.nth))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 
 from app.domain.errors import CannotStart, StoreAway
@@ -17,6 +17,7 @@ T = TypeVar("T")
 _SQLITE_AWAY = {3, 5, 6, 7, 8, 10, 13, 14, 15}
 _READ_ONLY = "25006"  # PostgreSQL during a fail-over
 _DAMAGE = ("not a database", "malformed")
+_LOCK = 7_201_845_114  # PostgreSQL advisory lock
 _PRAGMAS = ("busy_timeout=30000", "synchronous=FULL", "foreign_keys=ON")
 
 
@@ -86,6 +87,13 @@ def _waits(error: SQLAlchemyError) -> bool:
     if isinstance(error, OperationalError | InterfaceError | TimeoutError) or getattr(error, "connection_invalidated", False):
         return True
     return getattr(cause, "sqlstate", "") == _READ_ONLY
+
+
+def one_at_a_time(connection: Connection) -> None:
+    """Until the transaction ends, no other accepts alerts or ends an investigation: joins see each other, and none is made
+    to what just ended. SQLite has one writer anyway."""
+    if not is_sqlite(connection):
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
 def is_sqlite(engine: Engine | Connection) -> bool:

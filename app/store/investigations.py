@@ -3,6 +3,7 @@
 `runtime` starts, ends and cancels them; the controller reads them. Moves that LEGAL_MOVES does not hold raise IllegalMove.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,14 @@ from sqlalchemy import Connection, Row, func, select, update
 from app.domain.alert import Alert
 from app.domain.errors import IllegalMove
 from app.domain.frozen import Clock, JsonObject
+from app.domain.grouping import reached_keys
 from app.domain.intake import InvestigationPage
 from app.domain.investigation import LEGAL_MOVES, Investigation, InvestigationStatus
 from app.domain.trail import EventType
-from app.store.engine import Reads
+from app.store.coverage import Rules
+from app.store.engine import Reads, one_at_a_time
 from app.store.outbox import enqueue_notices
+from app.store.splits import split
 from app.store.tables import investigation_alerts, trail_events
 from app.store.tables import investigations as t
 from app.store.trail import append
@@ -23,7 +27,7 @@ from app.store.writer import Writer
 
 _ANSWERS = [EventType.TOOL_RESULT.value, EventType.LLM_RESULT.value]
 _EXCUSED = "excused"
-_BARE = [column for column in t.c if column.name not in ("plan", "results")]
+_BARE = [column for column in t.c if column.name not in ("plan", "results", "reaches")]
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Investigations:
         self._writer = writer
         self._reads = reads
         self._clock = clock
+        self.rules: Rules | None = None  # for splitting off what joined by group; set by `Stores.ledger`
 
     async def get(self, id: str) -> Investigation | None:
         return await self._reads.run(lambda connection: find(connection, id))
@@ -107,10 +112,14 @@ class Investigations:
     ) -> None:
         if _status(connection, investigation_id) is status and connection.scalar(select(t.c.results).where(t.c.id == investigation_id)) == report:
             return
+        one_at_a_time(connection)
+        target = connection.scalar(select(t.c.target).where(t.c.id == investigation_id)) or ""
+        reaches = reached_keys(target, report.get("reaches", ()))
         plan = select(trail_events.c.data).where(trail_events.c.investigation_id == investigation_id, trail_events.c.type == EventType.PLAN.value)
         last_plan = connection.scalar(plan.order_by(trail_events.c.sequence.desc()).limit(1))
-        values = {"results": report, "plan": last_plan, "finished_at": self._clock()}
+        values = {"results": report, "plan": last_plan, "finished_at": self._clock(), "reaches": reaches or None}
         self._move(connection, investigation_id, status, {}, values)
+        self._split(connection, investigation_id, (*reaches, *report.get("accounts_for", ())))
         append(
             connection, investigation_id, self._clock(), EventType.AGENT_DONE, "done", {"status": status.value, "verdict": report.get("verdict", "")}
         )
@@ -123,9 +132,15 @@ class Investigations:
     def _end(self, connection: Connection, investigation_id: str, status: InvestigationStatus, failure: str = "") -> bool:
         if _status(connection, investigation_id) is status:
             return False
+        one_at_a_time(connection)
         detail = {"failure": failure} if failure else {}
         self._move(connection, investigation_id, status, detail, {"finished_at": self._clock(), "failure": failure})
+        self._split(connection, investigation_id, ())
         return True
+
+    def _split(self, connection: Connection, investigation_id: str, accounted: Collection[str]) -> None:
+        if self.rules is not None:
+            split(connection, self.rules, self._clock(), investigation_id, accounted)
 
     def _move(
         self, connection: Connection, investigation_id: str, to: InvestigationStatus, detail: JsonObject, values: dict[str, Any] | None = None

@@ -7,7 +7,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, text
+from sqlalchemy import Connection, Row, insert, select
 
 from app.domain.alert import Alert
 from app.domain.errors import Refused
@@ -17,12 +17,10 @@ from app.domain.investigation import Accepted, Disposition
 from app.domain.reason import Reason
 from app.store.acceptance import Acceptance
 from app.store.coverage import Rules
-from app.store.engine import Reads, is_sqlite
+from app.store.engine import Reads, one_at_a_time
 from app.store.tables import alerts, bodies, quarantine
 from app.store.writer import Writer
 from app.telemetry import metrics
-
-_LOCK = 7_201_845_114  # PostgreSQL advisory lock: replicas accept one after another, so that joins see each other
 
 
 class Ledger:
@@ -53,8 +51,7 @@ class Ledger:
         return await self._reads.run(lambda connection: _page(connection, limit, before, fingerprint))
 
     def _accept(self, connection: Connection, intake: Intake) -> Accepted:
-        if not is_sqlite(connection):
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        one_at_a_time(connection)
         digest = sha256(intake.body).hexdigest()
         earlier = _earlier(connection, intake, digest)
         if earlier is not None:

@@ -7,9 +7,11 @@ from sqlalchemy import text
 
 from app.domain.frozen import Clock, NewId
 from app.store.continuations import Continuations
+from app.store.coverage import Rules
 from app.store.engine import Reads, database_url, make_engine, telling
 from app.store.investigations import Investigations
 from app.store.journal import Told, TrailJournal
+from app.store.ledger import Ledger
 from app.store.migrations import migrate
 from app.store.outbox import Outbox
 from app.store.replicas import Replicas
@@ -35,6 +37,11 @@ class Stores:
         self.replicas = Replicas(self.writer, self.reads, wall, lease)
         self.retention = Retention(self.writer)
         self._clock = clock
+
+    def ledger(self, rules: Rules) -> Ledger:
+        """Made last, for its rules enqueue with the engine; investigations split by the same rules."""
+        self.investigations.rules = rules
+        return Ledger(self.writer, self.reads, rules)
 
     def journal(self, investigation_id: str, told: Told = lambda event, data: ()) -> TrailJournal:
         return TrailJournal(self.writer, self._clock, investigation_id, told)

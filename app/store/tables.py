@@ -54,13 +54,16 @@ investigations = Table(
     Column("alert_type", PlainText, nullable=False),
     Column("service", PlainText, nullable=False),
     Column("target", IndexedText, nullable=False),
+    Column("group_key", IndexedText, nullable=False, server_default=""),
     Column("started_at", UtcTime),
     Column("finished_at", UtcTime),
     Column("attempts", Integer, nullable=False, default=0),
     Column("plan", JsonText),
     Column("results", JsonText),  # the report
+    Column("reaches", JsonText),  # target keys that the verdict accounts for
     Column("failure", PlainText, nullable=False, default=""),
     Index(None, "target", "timestamp"),
+    Index(None, "group_key", "timestamp"),
     Index(None, "status", "finished_at"),
 )
 

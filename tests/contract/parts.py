@@ -74,6 +74,7 @@ class Parts:
         rules = Rules(enqueue=self._enqueue, target_key=self.target_key, new_id=new_id, window=timedelta(seconds=300))
         self.ledger = Ledger(self.writer, self.reads, rules)
         self.investigations = Investigations(self.writer, self.reads, self.clock)
+        self.investigations.rules = rules
         self.continuations = Continuations(self.writer, self.clock, new_id)
         self.trail = Trail(self.reads)
         self.outbox = Outbox(self.writer, self.clock)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from app.domain.alert import Alert, Source
-from app.domain.resolver import resolve, target_key
+from app.domain.grouping import target_key
+from app.domain.resolver import resolve
 from app.domain.target import Target
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

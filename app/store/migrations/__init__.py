@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from app.domain.errors import SreAgentError
 
-HEAD = "0001"
+HEAD = "0002"
 _LOCK = 7_201_845_113  # PostgreSQL advisory lock: one replica migrates, the others wait
 
 
