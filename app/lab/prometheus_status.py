@@ -85,7 +85,7 @@ def _target(labels: dict[str, str], up: float, now: int) -> dict[str, Any]:
         "scrapePool": job,
         "scrapeUrl": f"http://{instance}/metrics",
         "globalUrl": f"http://{instance}/metrics",
-        "lastError": "" if up else f'Get "http://{instance}/metrics": context deadline exceeded',
+        "lastError": "" if up else f'Get "http://{instance}/metrics": the error was not recorded',
         "lastScrape": _iso(now / 1000),
         "lastScrapeDuration": 0.0,
         "health": "up" if up else "down",

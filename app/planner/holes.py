@@ -1,7 +1,7 @@
 """A resolved target -> what fills the holes of a playbook's steps; called by `rules`.
 
 Names come from the target alone, never from free text (design section 6, scope). Labels of the alert fill places inside
-PromQL strings only, and only in the form that the hole demands.
+PromQL strings and what is compared with labels only, and only in the form that the hole demands.
 """
 
 import re

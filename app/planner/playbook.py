@@ -21,8 +21,9 @@ HOLE = re.compile(r"\{([a-z_]+)(\?)?\}")
 HOLES = frozenset(
     {"namespace", "service", "service_name", "workload", "pod", "container", "node", "kind", "name", "event_kind", "scrape_job", "scrape_instance"}
 )
-# Labels of the alert itself, `{alert_device}`: only inside a query, where they stand in a PromQL string. Hole -> label and
-# the form its value must have; another form fills nothing.
+# Labels of the alert itself, `{alert_device}`: only inside a query, where they stand in a PromQL string, and in arguments that
+# are compared with labels and used for nothing else. Hole -> label and the form its value must have; another form fills nothing.
+COMPARED = frozenset({"query", "job", "instance"})
 WORD, ADDRESS, PATH = r"[A-Za-z0-9][\w.-]{0,120}", r"[A-Za-z0-9\[][\w.:\[\]%-]{0,260}", r"[A-Za-z0-9/][\w./:@+~?=&%-]{0,260}"
 LABEL_HOLES = {
     "alert_job": ("job", PATH),
@@ -68,7 +69,7 @@ class Template(Frozen):
     @classmethod
     def _known_holes(cls, args: dict[str, JsonValue]) -> dict[str, JsonValue]:
         for name, value in args.items():
-            known = HOLES | LABEL_HOLES.keys() if name == "query" else HOLES
+            known = HOLES | LABEL_HOLES.keys() if name in COMPARED else HOLES
             unknown = {hole for hole, _ in HOLE.findall(value)} - known if isinstance(value, str) else set()
             if unknown:
                 raise ValueError(f"unknown holes {sorted(unknown)}; known are {sorted(known)}")

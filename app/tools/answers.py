@@ -14,6 +14,9 @@ KubeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251
 # What people call a service; compared with names and labels, never put into a path.
 LooseName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.:/]{0,251}[A-Za-z0-9])?$")]
 
+# Compared with the value of a label, and used for nothing else.
+LabelValue = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+
 
 class Arguments(BaseModel):
     """Arguments of a tool: immutable, unknown names refused."""

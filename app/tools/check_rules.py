@@ -11,7 +11,7 @@ from pydantic import Field
 
 from app.domain.frozen import JsonObject
 from app.domain.tool import Provenance, ToolContext, ToolResult, ToolStatus
-from app.tools.answers import Arguments, Findings, KubeName, LooseName, Reading, answer, read_spec
+from app.tools.answers import Arguments, Findings, KubeName, LabelValue, Reading, answer, read_spec
 from app.tools.prometheus_client import PrometheusClient
 from app.tools.series_text import labels
 
@@ -26,8 +26,8 @@ GROUP_KEPT = ("name", "file", "interval", "evaluationTime", "lastEvaluation")
 class CheckRulesArguments(Arguments):
     alert: str | None = Field(None, min_length=1, max_length=500, description="Exact name of an alert or a recorded series.")
     group: str | None = Field(None, min_length=1, max_length=500, description="Exact name of a rule group.")
-    job: LooseName | None = Field(None, description="Only rules with an active alert of this job.")
-    instance: LooseName | None = Field(None, description="Only rules with an active alert of this instance.")
+    job: LabelValue | None = Field(None, description="Only rules with an active alert of this job.")
+    instance: LabelValue | None = Field(None, description="Only rules with an active alert of this instance.")
     namespace: KubeName | None = Field(None, description="Only rules with an active alert of this namespace.")
     health: Literal["ok", "err", "unknown"] | None = Field(None, description="Only rules whose last evaluation went so.")
 

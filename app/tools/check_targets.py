@@ -9,7 +9,7 @@ from pydantic import Field
 
 from app.domain.frozen import JsonObject
 from app.domain.tool import Provenance, ToolContext, ToolResult, ToolStatus
-from app.tools.answers import Arguments, Findings, KubeName, LooseName, Reading, answer, read_spec
+from app.tools.answers import Arguments, Findings, KubeName, LabelValue, Reading, answer, read_spec
 from app.tools.prometheus_client import PrometheusClient
 from app.tools.series_text import labels
 
@@ -20,10 +20,10 @@ KEPT = ("scrapePool", "health", "lastError", "lastScrape", "lastScrapeDuration",
 
 
 class CheckTargetsArguments(Arguments):
-    job: LooseName | None = Field(None, description="Label job of the targets.")
-    instance: LooseName | None = Field(None, description="Label instance, an address with its port.")
+    job: LabelValue | None = Field(None, description="Label job of the targets.")
+    instance: LabelValue | None = Field(None, description="Label instance, an address with its port.")
     namespace: KubeName | None = Field(None, description="Label namespace of the targets.")
-    scrape_pool: LooseName | None = Field(None, description="Scrape pool: the job_name of the configuration.")
+    scrape_pool: LabelValue | None = Field(None, description="Scrape pool: the job_name of the configuration.")
     health: Literal["up", "down", "unknown"] | None = Field(None, description="Only targets in this state.")
 
 

@@ -32,6 +32,7 @@ CONTRACT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "get_service_map": ((), ("namespace", "service", "workload", "since_minutes")),
     "query_prometheus": (("query",), ("minutes",)),
     "get_alerts": ((), ("namespace", "service")),
+    "check_targets": ((), ("job", "instance", "namespace", "scrape_pool", "health")),
     "check_http": (("service",), ("namespace",)),
 }
 _TYPES = {"previous": "boolean", "tail_lines": "integer", "since_minutes": "integer", "hours": "integer", "minutes": "integer", "pods": "array"}

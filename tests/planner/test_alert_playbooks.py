@@ -169,6 +169,19 @@ def test_a_label_of_another_form_fills_no_query(device: str) -> None:
     assert all("device" not in str(s.args["query"]) for s in made.steps if "disk_written" in str(s.args.get("query")))
 
 
+def test_the_error_of_a_scrape_is_read_by_the_job_and_the_instance_of_the_alert() -> None:
+    both = [s.args for s in plan("TargetDown", job="cart", instance="[::1]:9100", namespace="shop").steps if s.tool == "check_targets"]
+    job = [s.args for s in plan("TargetDown", job="cart", namespace="shop").steps if s.tool == "check_targets"]
+    assert (both, job) == ([{"job": "cart", "instance": "[::1]:9100"}], [{"job": "cart"}])
+    odd = plan("TargetDown", job="ca rt", instance="10.0.0.1:80", namespace="shop")
+    assert "check_targets" not in [s.tool for s in odd.steps]
+
+
+@pytest.mark.parametrize("alert", ["PrometheusRuleFailures", "PrometheusMissingRuleEvaluations", "Watchdog"])
+def test_alerts_about_rules_read_the_rules(alert: str) -> None:
+    assert "check_rules" in [s.tool for s in plan(alert, namespace="monitoring", pod="prometheus-0").steps]
+
+
 def test_an_investigation_parses_the_entry_of_its_alert_alone() -> None:
     own = AlertPlaybooks()
     for _ in range(3):
