@@ -32,7 +32,7 @@ OTHER = -1
 class LogTemplate(Frozen):
     """`level` is error, warn, info, debug or "" (unsaid). `count` leaves the lines of the baseline out; `first` and `last`
     are times of counted lines. `new` is None without a baseline, else whether no line of it had this template. `samples` are
-    lines word for word (the first 4,000 characters): the first two and the last one."""
+    lines word for word (the first 4,000 characters): the first two and the last one. `before` counts the baseline's lines."""
 
     id: int
     template: str
@@ -42,6 +42,7 @@ class LogTemplate(Frozen):
     last: UtcTime | None = None
     new: bool | None = None
     samples: tuple[str, ...] = ()
+    before: int = 0
 
 
 class _Cluster:
@@ -149,6 +150,7 @@ class LogTemplates:
             last=c.last,
             new=c.before == 0 and c.id != OTHER if self._baseline else None,
             samples=tuple(samples),
+            before=c.before,
         )
 
     def _sorted_in(self, words: list[str]) -> _Cluster:
@@ -252,7 +254,8 @@ def _from_json(told: JsonObject) -> _Cluster:
 
 
 def as_json(template: LogTemplate) -> JsonObject:
-    """{template, count, first, last, samples, level} and `new` where there is a baseline; times as RFC 3339, "" if unknown."""
+    """{template, count, first, last, samples, level}; `new` and `before` where there is a baseline; times as RFC 3339, "" if
+    unknown."""
     told: JsonObject = {
         "template": template.template,
         "count": template.count,
@@ -261,4 +264,4 @@ def as_json(template: LogTemplate) -> JsonObject:
         "samples": list(template.samples),
         "level": template.level,
     }
-    return told if template.new is None else told | {"new": template.new}
+    return told if template.new is None else told | {"new": template.new, "before": template.before}

@@ -1,6 +1,7 @@
 """get_logs: the last lines of one container's log, or of its former run, and what they have in common."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from pydantic import AliasChoices, Field, model_validator
@@ -10,8 +11,9 @@ from app.domain.tool import Provenance, ToolContext, ToolResult, ToolStatus, Win
 from app.tools.answers import Arguments, Findings, KubeName, Reading, answer, read_spec
 from app.tools.kubernetes_client import KubernetesClient
 from app.tools.kubernetes_logs import KubernetesLogs
+from app.tools.log_findings import anomaly_lines, findings, span
 from app.tools.log_source import LogAnswer, LogLine, LogQuery
-from app.tools.log_text import digested
+from app.tools.log_text import digested, shortened
 
 MAX_TAIL = 5_000
 DATA_LINES = 1_000
@@ -48,8 +50,12 @@ class GetLogs:
     async def run(self, arguments: GetLogsArguments, context: ToolContext) -> ToolResult:
         a = arguments
         query = LogQuery(namespace=a.namespace, pod=a.pod, container=a.container or "", previous=a.previous, limit=a.tail_lines, newest=True)
-        got, lines, baseline, note = await self._read(a, query, context)
+        read = await self._read(a, query, context)
+        lines, long = shortened(read.lines)
+        baseline, _ = shortened(read.before)
         found = await digested(lines, baseline, context.now)
+        told = findings(a.pod, read.spans[0], lines, found, read.spans[1])
+        got, note = read.got, read.note
         status = ToolStatus.NO_DATA if got.status is ToolStatus.OK and not lines else got.status
         of = f"{a.namespace}/{a.pod}" + (f"/{a.container}" if a.container else "") + (" (former run)" if a.previous else "")
         summary = f"{len(lines)} log lines of {of}" if lines else f"No logs of {of}" + (f": {got.note}" if got.note else "")
@@ -63,26 +69,43 @@ class GetLogs:
             "logs": texts[-DATA_LINES:] or ["No logs"],
             "total": len(lines),
             "templates": found.data,
+            **told,
         }
-        reading = Reading(list(got.asked), got.bytes_read, [got.truncated, found.left_out], [got.note, note])
-        return answer(self.spec, reading, Findings(status, summary, found.lines, data))
+        reading = Reading(list(got.asked), got.bytes_read, [got.truncated, long, found.left_out], [got.note, note])
+        return answer(self.spec, reading, Findings(status, summary, [*found.lines, *anomaly_lines(told)], data))
 
-    async def _read(self, a: GetLogsArguments, query: LogQuery, context: ToolContext) -> tuple[LogAnswer, list[LogLine], list[LogLine], str]:
-        """-> (answer, lines to show, lines to compare with, what there is to say about the comparison)."""
+    async def _read(self, a: GetLogsArguments, query: LogQuery, context: ToolContext) -> "_Read":
         if a.since_minutes:
             begin = context.now - timedelta(minutes=a.since_minutes)
             window = Window(start=begin - timedelta(minutes=a.since_minutes), end=context.now + CLOCK_GRACE)
-            got = await self._source.query(replace(query, window=window, limit=min(MAX_TAIL, 5 * a.tail_lines)))
+            limit = min(MAX_TAIL, 5 * a.tail_lines)
+            got = await self._source.query(replace(query, window=window, limit=limit))
             lines = [line for line in got.lines if line.at is None or line.at >= begin]
             before = [line for line in got.lines if line.at is not None and line.at < begin]
             note = "" if before or not lines else f"no line of the {a.since_minutes} minutes before to compare with"
-            return got, lines[-a.tail_lines :], before, note
+            now = span(lines[-a.tail_lines :]) if len(lines) > a.tail_lines else Window(start=begin, end=context.now)
+            whole = not got.truncated and len(got.lines) < limit
+            then = Window(start=window.start, end=begin) if before and whole else span(before)
+            return _Read(got, lines[-a.tail_lines :], before, note, (now, then))
         got = await self._source.query(query)
         if not (a.compare_previous and got.lines):
-            return got, list(got.lines), [], ""
+            return _Read(got, got.lines, spans=(span(got.lines), None))
         try:
             former = await self._source.query(replace(query, previous=True))
         except ToolFailure as failure:
-            return got, list(got.lines), [], f"the former run could not be read: {failure.detail}"
+            return _Read(got, got.lines, (), f"the former run could not be read: {failure.detail}", (span(got.lines), None))
         both = replace(got, asked=(*got.asked, *former.asked), bytes_read=got.bytes_read + former.bytes_read)
-        return both, list(got.lines), list(former.lines), "" if former.lines else f"no former run to compare with: {former.note}"
+        note = "" if former.lines else f"no former run to compare with: {former.note}"
+        return _Read(both, got.lines, former.lines, note, (span(got.lines), span(former.lines)))
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The lines to show and those to compare with, what there is to say about the comparison, and the span of each, None where no
+    line has a time."""
+
+    got: LogAnswer
+    lines: Sequence[LogLine]
+    before: Sequence[LogLine] = ()
+    note: str = ""
+    spans: tuple[Window | None, Window | None] = (None, None)

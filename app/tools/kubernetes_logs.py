@@ -10,7 +10,6 @@ from app.tools.kubernetes_client import KubernetesClient, LogText
 from app.tools.log_source import LogAnswer, LogLine, LogQuery, split_lines
 
 MAX_BYTES = 512 * 1024
-MAX_LINE = 4_000
 TRIES = 3
 
 
@@ -64,7 +63,7 @@ def _lines(got: LogText) -> list[LogLine]:
             found += split_lines(text[stamp.end() :], _moment(stamp[1]), "")
         else:
             found += split_lines(text, None, "")
-    return [LogLine(line.text[:MAX_LINE], line.at) for line in found]
+    return found
 
 
 def _moment(stamp: str) -> datetime | None:

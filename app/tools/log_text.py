@@ -5,7 +5,7 @@ Lines stay word for word, so that what is quoted is in the text."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.domain.frozen import JsonObject, iso
@@ -20,6 +20,8 @@ AROUND = 2  # lines before and after one that tells of an error
 END = 20  # the last words are always shown
 TEMPLATES = 60
 DATA_TEMPLATES = 200
+MAX_LINE = 4_000
+MARK = " [... {} characters left out]"
 LARGE = 500  # lines: some 5 ms
 
 
@@ -68,6 +70,18 @@ async def digested(lines: Sequence[LogLine], baseline: Sequence[LogLine], now: d
     if len(lines) + len(baseline) <= LARGE:
         return digest(lines, baseline, now)
     return await asyncio.to_thread(digest, lines, baseline, now)
+
+
+def shortened(lines: Sequence[LogLine]) -> tuple[list[LogLine], str]:
+    """Lines of at most 4,000 characters, mark included, and what there is to say about those that were longer."""
+    long = sum(1 for line in lines if len(line.text) > MAX_LINE)
+    note = f"{long} lines cut at {MAX_LINE} characters" if long else ""
+    return [line if len(line.text) <= MAX_LINE else replace(line, text=_cut(line.text)) for line in lines], note
+
+
+def _cut(text: str) -> str:
+    kept = MAX_LINE - len(MARK) - len(str(len(text)))
+    return text[:kept] + MARK.format(len(text) - kept)
 
 
 def written(lines: Sequence[LogLine]) -> list[str]:

@@ -11,12 +11,11 @@ from app.domain.frozen import iso
 from app.domain.reason import ErrorClass, Reason
 from app.domain.tool import Provenance, ToolContext, ToolResult, ToolStatus, Window
 from app.tools.answers import Arguments, Findings, KubeName, LooseName, Reading, answer, read_spec
-from app.tools.log_findings import findings
+from app.tools.log_findings import anomaly_lines, findings, span
 from app.tools.log_source import MAX_LINES, LogQuery, LogSource
-from app.tools.log_text import digested
+from app.tools.log_text import digested, shortened
 
 DATA_LINES = 1_000
-MAX_LINE = 4_000
 UnitName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9:_.\\@-]{0,254}$")]
 
 
@@ -73,22 +72,20 @@ class SearchLogs:
         window = Window(start=end - timedelta(minutes=a.minutes), end=end) if a.minutes else context.window
         got = await self._sources[name].query(_query(a, window))
         begin = end - timedelta(minutes=a.new_since_minutes) if a.new_since_minutes else window.start
-        baseline = [line for line in got.lines if line.at is not None and line.at < begin]
-        lines = [line for line in got.lines if line.at is None or line.at >= begin]
+        whole, long = shortened(got.lines)
+        baseline = [line for line in whole if line.at is not None and line.at < begin]
+        lines = [line for line in whole if line.at is None or line.at >= begin]
         found = await digested(lines, baseline, context.now)
         what = "/".join(str(v) for v in (a.namespace, a.service, a.pod, a.container, a.node, a.unit) if v)
         status = ToolStatus.NO_DATA if got.status is ToolStatus.OK and not lines else got.status
         summary = f"{len(lines)} log lines of {what} in {name}, {found.errors} tell of errors" if lines else f"No logs of {what} in {name}"
-        data = {
-            "source": name,
-            "lines": [line.text[:MAX_LINE] for line in lines][-DATA_LINES:],
-            "total": len(lines),
-            "templates": found.data,
-            **findings(a.service or what, Window(start=max(begin, window.start), end=end), lines, found),
-        }
+        before = span(baseline) if got.truncated or not baseline else Window(start=window.start, end=begin)
+        told = findings(a.service or what, Window(start=max(begin, window.start), end=end), lines, found, before)
+        texts = [line.text for line in lines][-DATA_LINES:]
+        data = {"source": name, "lines": texts, "total": len(lines), "templates": found.data, **told}
         note = f"no line before {iso(begin)} to compare with" if a.new_since_minutes and lines and not baseline else ""
-        reading = Reading(list(got.asked), got.bytes_read, [got.truncated, found.left_out], [got.note, note])
-        return answer(self.spec, reading, Findings(status, summary, [t[:MAX_LINE] for t in found.lines], data, window))
+        reading = Reading(list(got.asked), got.bytes_read, [got.truncated, long, found.left_out], [got.note, note])
+        return answer(self.spec, reading, Findings(status, summary, [*found.lines, *anomaly_lines(told)], data, window))
 
 
 def _query(a: SearchLogsArguments, window: Window) -> LogQuery:
@@ -102,5 +99,5 @@ def _query(a: SearchLogsArguments, window: Window) -> LogQuery:
         unit=a.unit or "",
         contains=a.contains or "",
         limit=a.limit,
-        newest=a.newest,
+        newest=a.newest or a.new_since_minutes is not None,  # what is shown are the last minutes
     )
