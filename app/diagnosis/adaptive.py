@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from app.diagnosis.kube import is_unhealthy, statuses
-from app.diagnosis.leads import Ask, effect_logs, log_hangs, log_of, memory_history, unit_logs
+from app.diagnosis.leads import Ask, effect_logs, log_hangs, log_of, memory_history, node_events, unit_logs
 from app.diagnosis.ranking import Candidate, leaders
 from app.diagnosis.reading import ALIASES, Seen, dig
 from app.diagnosis.signals.nodes import UNIT_QUERY
@@ -78,6 +78,7 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
         yield Ask("check_nodes", {}, "see which nodes are in trouble and why")
         yield Ask("query_prometheus", {"query": UNIT_QUERY, "minutes": 15}, "see which units of the nodes are down")
     yield from unit_logs(world, found)
+    yield from node_events(found)
     if any(k.startswith("unschedulable_") for k in kinds):
         yield Ask("check_nodes", {}, "compare what the pod demands with what the nodes offer")
     if kinds & {"unschedulable_claim_unbound", "unschedulable_claim_missing", "volume_not_mounted"}:

@@ -21,6 +21,8 @@ RUNTIMES = {"containerd": "containerd", "docker": "docker", "cri-o": "crio"}  # 
 RUNS = 2
 WORKING_SET, RESTARTS = "container_memory_working_set_bytes", "kube_pod_container_status_restarts_total"
 _MEMORY = re.compile(r"memory|oom", re.I)
+NODES = 2
+PRESSED = ("node_memory_pressure", "node_disk_pressure", "node_pid_pressure")
 AWAY = ("node_not_ready", "lease_stale")
 
 
@@ -50,6 +52,12 @@ def unit_logs(world: World, found: Iterable[Signal]) -> Iterator[Ask]:
     for node, unit in asked:
         args: JsonObject = {"node": node, "unit": unit, "minutes": DAY, "limit": LINES, "newest": True}
         yield Ask("search_logs", args, f"read what is logged of {unit} on the node")
+
+
+def node_events(found: Iterable[Signal]) -> Iterator[Ask]:
+    """Events about nodes are kept in namespace default (client-go, makeEvent)."""
+    for name in list(dict.fromkeys(s.object.name for s in found if s.kind in (*AWAY, *PRESSED)))[:NODES]:
+        yield Ask("check_events", {"namespace": "default", "kind": "Node", "name": name}, "read what the cluster says of the node")
 
 
 def _bare(unit: str) -> str:

@@ -78,6 +78,28 @@ def test_the_scheduler_is_asked_for_where_pods_wait_without_a_word(tmp_path: Pat
     assert first(verdict) == ("scheduler_unavailable", "Node//control"), verdict.line
 
 
+def evicts(scene: Scene) -> None:
+    scene.event("Node", "worker-a", "EvictionThresholdMet", "Attempting to reclaim memory")
+    scene.objects["Event"][-1]["metadata"]["namespace"] = "default"
+
+
+def short_of_memory(scene: Scene) -> None:
+    scene.one("Node", "worker-a")["status"]["conditions"].append(
+        {"type": "MemoryPressure", "status": "True", "reason": "KubeletHasInsufficientMemory"}
+    )
+
+
+def test_a_node_under_pressure_is_quoted_with_what_its_kubelet_said(tmp_path: Path) -> None:
+    verdict, _ = investigate(tmp_path, short_of_memory, evicts)
+    assert first(verdict) == ("node_memory_pressure", WORKER)
+    assert any("Attempting to reclaim memory" in e.quote for e in verdict.evidence)
+
+
+def test_what_a_kubelet_said_of_a_node_that_is_well_again_is_no_evidence(tmp_path: Path) -> None:
+    verdict, _ = investigate(tmp_path, evicts)
+    assert verdict.hypotheses == ()
+
+
 def test_where_all_is_well_no_unit_is_asked_for(tmp_path: Path) -> None:
     verdict, case = investigate(tmp_path, says("kubelet", ALIVE))
     assert verdict.state is VerdictState.NOT_A_PROBLEM

@@ -29,6 +29,8 @@ UNIT_QUERY = (
     'node_systemd_unit_state{state="active",name=~"(kubelet|containerd|docker|crio|cri-docker|kube-proxy|'
     'kube-scheduler|kube-controller-manager|kube-apiserver|etcd|k3s-agent).*"}'
 )
+# Reasons of events by which kubelet and node controller say why a node is in trouble (their source code has the list).
+TELLING = ("NodeNotReady", "EvictionThresholdMet", "SystemOOM", "FreeDiskSpaceFailed", "ImageGCFailed", "ContainerGCFailed", "Rebooted")
 MINORS_APART = 3  # the version skew policy of Kubernetes 1.28 and later
 _BROKEN = re.compile(
     r"ReadonlyFilesystem|Hardware|\bEDAC\b|Machine check|\bMCE\b|uncorrect(ed|able)|I/O error|Ext4Error|medium error|CorruptDocker|KernelDeadlock",
@@ -67,12 +69,28 @@ def _node(world: World, node: Seen) -> Found:
         if pressure.get("status") == "True":
             source = cite(node.reading, (node.name, str(pressure.get("message") or name)), (node.name, name), (name,))
             yield signal(kind, where, f"Node {node.name} reports {name}", source, moment(pressure.get("lastTransitionTime")), {"condition": name})
+    yield from _told(world, node, where)
     for event in world.events_on("Node", "", node.name) + world.events_on("Node", "default", node.name):
         message = str(event.item.get("message"))
         if ".sock" in message and world.age(event) <= timedelta(minutes=15):
             yield signal(
                 "runtime_socket_down", where, f"Node {node.name}: {message[:160]}", cite(event.reading, (message,)), moment(event.item.get("first"))
             )
+
+
+def _told(world: World, node: Seen, where: ObjectRef) -> Found:
+    """What the kubelet or the node controller said of a node that is in trouble now: the newest word of each kind."""
+    ready = (condition(node.item, "Ready") or {}).get("status") == "True"
+    if ready and not any((condition(node.item, name) or {}).get("status") == "True" for name in PRESSURES):
+        return
+    events = world.events_on("Node", "", node.name) + world.events_on("Node", "default", node.name)
+    newest = {str(e.item.get("reason")): e for e in events if world.age(e) <= timedelta(hours=1)}
+    for reason in (r for r in TELLING if r in newest):
+        event = newest[reason]
+        message = str(event.item.get("message"))
+        source = cite(event.reading, (reason, node.name, message), (reason, message))
+        facts = {"node": node.name, "reason": reason}
+        yield signal("node_told", where, f"Node {node.name}: {reason}: {message[:160]}", source, moment(event.item.get("last")), facts)
 
 
 def _hardware(world: World, node: Seen) -> Found:
