@@ -51,11 +51,11 @@ def evidence(world: World, candidates: Iterable[Candidate]) -> tuple[tuple[Evide
         key = (signal.call_id, signal.quote)
         if key not in ids:
             ids[key] = f"e{len(ids) + 1}"
-            made.append(_evidence(world, signal, ids[key]))
+            made.append(evidence_of(world, signal, ids[key]))
     return tuple(made), ids
 
 
-def _evidence(world: World, signal: Signal, id: str) -> Evidence:
+def evidence_of(world: World, signal: Signal, id: str) -> Evidence:
     result = world.calls[signal.call_id].result
     return Evidence(
         id=id,

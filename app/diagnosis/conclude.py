@@ -5,6 +5,7 @@ import re
 from app.diagnosis.actions import actions_for
 from app.diagnosis.confidence import stated
 from app.diagnosis.citing import cited, evidence
+from app.diagnosis.measuring import with_measure
 from app.diagnosis.narrative import cut, impact, line, mechanism, onset, short, why, would_change
 from app.diagnosis.ranking import Candidate, leaders
 from app.diagnosis.setting_aside import not_checked, ruled_out, set_aside
@@ -23,7 +24,7 @@ ENOUGH = ({"check_pods"}, {"check_events", "check_workloads", "check_services", 
 
 def conclude(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...]) -> Verdict:
     """The verdict, and which of the alerts that came in one group it accounts for."""
-    return spread(world, found, ranked, _verdict(world, found, ranked))
+    return spread(world, found, ranked, with_measure(world, found, _verdict(world, found, ranked)))
 
 
 def _verdict(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...]) -> Verdict:
@@ -31,7 +32,7 @@ def _verdict(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, .
     if strong:
         return _named(world, found, (*strong, *(c for c in ranked if c not in strong)))
     troubles = [s for s in found if s.kind in TROUBLE]
-    if not troubles and not ranked and _enough(world):
+    if not troubles and not ranked and _enough(world, found):
         return _healthy(world, found)
     return _open(world, found, ranked, troubles)
 
@@ -50,6 +51,7 @@ TROUBLE = {
     "errors_rose",
     "latency_rose",
     "target_down",
+    "alert_condition_holds",
     "log_dns_failure",
     "log_connection_refused",
 }
@@ -123,12 +125,13 @@ def timeline(world: World, found: tuple[Signal, ...], named: tuple[Candidate, ..
 _MEASURED = re.compile(r"latency|slow|error|throughput|traffic|saturation|degraded|quality|cpu|throttl", re.I)
 
 
-def _enough(world: World) -> bool:
+def _enough(world: World, found: tuple[Signal, ...]) -> bool:
     """Was enough read to say that nothing is wrong? Pods, and one independent view; nodes when the alert is about one;
     series of what the alert measures when it is about that."""
     tools = {r.tool for r in world.readings}
     if "prometheus" in world.case.sources and any(_MEASURED.search(a.name) for a in world.case.alerts):
         measured = any(r.tool == "get_metrics" and r.items("series") for r in world.readings)
+        measured = measured or any(s.kind == "alert_condition_over" for s in found)
         return measured and (world.case.target.ref.kind != "Node" or "check_pods" in tools)  # what suffers are the node's pods
     if world.case.target.ref.kind == "Node":
         return "check_nodes" in tools
@@ -155,7 +158,7 @@ def _healthy(world: World, found: tuple[Signal, ...]) -> Verdict:
 def _sound(world: World) -> tuple[Evidence, ...]:
     """What shows that all is well: the first line of each reading that says something of the target."""
     name, made = world.case.target.workload.name, list[Evidence]()
-    for reading in world.readings:
+    for reading in (r for r in world.readings if r.tool != "replay_alert"):  # that has evidence of its own
         quote = reading.quote((name, "ready"), (name, "Ready"), (name, "Available"), (name,), ("Ready",)) or reading.quote(("/",))
         if quote:
             made.append(

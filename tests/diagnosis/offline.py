@@ -35,8 +35,10 @@ from app.tools.check_network_policies import CheckNetworkPolicies
 from app.tools.check_nodes import CheckNodes
 from app.tools.check_pods import CheckPods
 from app.tools.check_quotas import CheckQuotas
+from app.tools.check_rules import CheckRules
 from app.tools.check_services import CheckServices
 from app.tools.check_storage import CheckStorage
+from app.tools.check_targets import CheckTargets
 from app.tools.check_workloads import CheckWorkloads
 from app.tools.describe_pod import DescribePod
 from app.tools.get_logs import GetLogs
@@ -49,12 +51,14 @@ from app.tools.kubernetes_trim import trim
 from app.tools.loki_client import LokiClient, LokiConfig
 from app.tools.prometheus_client import PrometheusClient, PrometheusConfig
 from app.tools.query_prometheus import QueryPrometheus
+from app.tools.replay_alert import ReplayAlert
 from app.tools.search_logs import SearchLogs
 
 TOOLS = (
     *(CheckEvents, CheckIngresses, CheckNodes, CheckPods, CheckQuotas, CheckServices, CheckStorage, CheckWorkloads),
     *(DescribePod, GetLogs, GetRecentDeploys),
 )
+MONITORING = (ReplayAlert, CheckRules, CheckTargets)
 STATES = {
     VerdictState.CONFIRMED: "fault",
     VerdictState.LIKELY: "fault",
@@ -125,7 +129,7 @@ class Offline:
         if self.series:
             prometheus: Any = PrometheusClient(PrometheusConfig(url="http://prometheus"))
             prometheus._http = httpx2.AsyncClient(transport=httpx2.ASGITransport(PrometheusApp(load(folder))))
-            self.tools |= {t.spec.name: t(prometheus) for t in (GetMetrics, GetServiceMap, QueryPrometheus)}
+            self.tools |= {t.spec.name: t(prometheus) for t in (GetMetrics, GetServiceMap, QueryPrometheus, *MONITORING)}
         loki: Any = LokiClient(LokiConfig(url="http://loki"))
         loki._http._http = httpx2.AsyncClient(transport=httpx2.ASGITransport(LokiApp(load(folder))))
         self.tools["search_logs"] = SearchLogs({"loki": loki})
@@ -150,6 +154,7 @@ class Offline:
                 annotations=a["annotations"],
                 starts_at=datetime.fromisoformat(a["startsAt"]),
                 received_at=self.now,
+                generator_url=a.get("generatorURL", ""),
             )
             for n, a in enumerate(body["alerts"], 1)
         )
