@@ -6,6 +6,7 @@ overtaken or the read budget is used."""
 import re
 from collections.abc import Iterator
 
+from app.diagnosis import asked_elsewhere
 from app.diagnosis.kube import is_unhealthy, statuses
 from app.diagnosis.leads import Ask, effect_logs, log_hangs, log_of, memory_history, node_events, unit_logs
 from app.diagnosis.ranking import Candidate, leaders
@@ -23,7 +24,11 @@ PER_ROUND = 4
 SURE = 0.8
 LOGS_PER_ROUND = 3
 DNS: JsonObject = {"namespace": "kube-system", "service": "kube-dns"}  # the name every distribution gives the Service
-SOURCES = dict.fromkeys(("get_metrics", "query_prometheus", "get_alerts", "get_service_map"), "prometheus") | {"search_logs": "logs"}
+SOURCES = (
+    dict.fromkeys(("get_metrics", "query_prometheus", "get_alerts", "get_service_map"), "prometheus")
+    | {"search_logs": "logs"}
+    | asked_elsewhere.SOURCES
+)
 UNHEARD = frozenset({"log_connection_refused", "log_timeout", "log_dns_failure", "errors_rose", "readiness_failing", "liveness_failing"})
 _ENTRY = re.compile(r"ingress|gateway|httproute", re.I)
 
@@ -97,6 +102,7 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
         yield Ask("check_pods", DNS, "see whether cluster DNS itself runs")
     if any(_ENTRY.search(a.name) for a in world.case.alerts) or any(s.reading.tool == "check_services" for s in world.of("Ingress")):
         yield Ask("check_ingresses", {"namespace": namespace}, "see whether each way in leads to a ready pod")
+    yield from asked_elsewhere.ways_in(world, found)
     logs = [a for pod in _suspects(world, ranked) for a in _logs(pod)]
     yield from logs[:LOGS_PER_ROUND]
     yield from [log_of(pod, "read what the one that is asked for says") for pod in _asked_pods(world, found)][:LOGS_PER_ROUND]
@@ -104,6 +110,7 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
     yield from memory_history(world)
     if kinds & {"crash_looping", "container_restarting", "readiness_failing", "rollout_not_progressing", "container_oom_killed", "errors_rose"}:
         yield Ask("get_recent_deploys", {"namespace": namespace}, "see whether a release came before")
+        yield from asked_elsewhere.deliveries(world)
         yield Ask("check_workloads", {"namespace": namespace}, "see whether a release is stuck")
 
 
@@ -152,6 +159,7 @@ def _widen(world: World, namespace: str) -> Iterator[Ask]:
     yield Ask("check_quotas", {"namespace": namespace}, "see whether a quota is at its limit")
     yield from _target_logs(world)
     yield Ask("get_recent_deploys", {"namespace": namespace}, "see what changed")
+    yield from asked_elsewhere.deliveries(world)
     yield Ask("get_metrics", {"namespace": namespace}, "see the golden signals of the namespace around the onset")
     yield Ask("check_storage", {"namespace": namespace}, "see whether claims are bound")
 

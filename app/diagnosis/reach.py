@@ -1,5 +1,6 @@
 """What an object can spoil when it breaks: its own pods, the services before it, those that call it, what runs on it."""
 
+from app.diagnosis.applications import managed
 from app.diagnosis.kube import is_dns
 from app.diagnosis.world import World
 from app.domain.target import ObjectRef
@@ -33,6 +34,8 @@ def reach(world: World, ref: ObjectRef) -> frozenset[str]:
     elif ref.kind == "External":
         said = [r for r in world.readings if r.tool == "get_logs" and ref.name in r.result.text]
         found |= {str(world.workload_of(p)) for r in said for p in world.of("Pod") if p.name == r.result.data.get("pod")}
+    elif ref.kind == "Application":
+        found |= managed(world, ref)
     elif ref.kind == "Cluster":
         found |= {f"Node//{n.name}" for n in world.of("Node")}
     elif ref.kind == "ServiceAccount":

@@ -11,6 +11,7 @@ from app.domain.memory import Recalled
 from app.domain.plan import DecidedBy, Plan, Step
 from app.domain.target import Target
 from app.planner.alert_playbooks import AlertPlaybooks
+from app.planner.beside import with_more
 from app.planner.holes import fill, holes_of
 from app.planner.plain import plain
 from app.planner.playbook import Method, Playbook
@@ -47,11 +48,11 @@ class RulesPlanner:
         holes = holes_of(case, self._default_namespace)
         own = self._own.of(case.alert.name)
         if own is not None:
-            steps, left_out = _steps(own, holes)
+            steps, _ = _steps(own, holes)
             if len(steps) >= min(FEWEST, len(own.steps)):
-                return own, steps, left_out
+                return own, *_steps(with_more(own, case, holes), holes)
         book = self.choose(case)
-        return book, *_steps(book, holes)
+        return book, *_steps(with_more(book, case, holes), holes)
 
 
 def _steps(book: Method, holes: dict[str, str]) -> tuple[tuple[Step, ...], list[str]]:

@@ -5,12 +5,13 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field, StringConstraints, model_validator
 
 from app.domain.frozen import JsonObject, iso
 from app.domain.tool import Provenance, ToolContext, ToolResult, ToolStatus
-from app.tools.answers import Arguments, Findings, KubeName, LooseName, Reading, answer, read_spec
+from app.tools.answers import Arguments, Findings, KubeName, Reading, answer, read_spec
 from app.tools.ingress_backends import ingress_backends
 from app.tools.kubernetes_client import KubernetesClient
 from app.tools.kubernetes_reading import Query, read
@@ -20,8 +21,8 @@ from app.tools.tls_probe import Trust
 MAX_ENDPOINTS = 12
 MAX_PARALLEL = 4
 TLS_PORTS = (443, 8443)
-# An alert of a prober may name its target by URL, whose last slash names nothing.
-Wanted = Annotated[LooseName, BeforeValidator(lambda value: value.rstrip("/") if isinstance(value, str) else value)]
+# As `LooseName`, and the last slash of a URL: the alert of a prober names what it asked so.
+Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.:/]{0,251}[A-Za-z0-9/])?$")]
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,15 @@ class ProbeConfig:
 
 
 class CheckHttpArguments(Arguments):
-    service: Wanted = Field(description="Service or Ingress name, or host, host:port or URL of a configured target.")
+    service: Address | None = Field(None, description="Service or Ingress name, or host of a configured target.")
+    target: Address | None = Field(None, description="URL or host:port of a configured target.")
     namespace: KubeName | None = Field(None, description="Its namespace.")
+
+    @model_validator(mode="after")
+    def _something(self) -> "CheckHttpArguments":
+        if not (self.service or self.target):
+            raise ValueError("name a service or a target")
+        return self
 
 
 class CheckHttp:
@@ -65,9 +73,9 @@ class CheckHttp:
         self._targets = tuple(endpoint_of(t) for t in config.targets)
 
     async def run(self, arguments: CheckHttpArguments, context: ToolContext) -> ToolResult:
-        reading, wanted = Reading(), _names(arguments.service)
+        reading, wanted = Reading(), _names(arguments.service) | _names(arguments.target)
         endpoints = [e for e in self._targets if wanted & {e.host, f"{e.host}:{e.port}"} or e.host.startswith(f"{arguments.service}.")]
-        if self._kubernetes is not None and arguments.namespace:
+        if self._kubernetes is not None and arguments.namespace and arguments.service:
             cluster = await read(self._kubernetes, [Query("Service", arguments.namespace), Query("Ingress", arguments.namespace)])
             reading = cluster.reading
             service = next((s for s in cluster.of("Service") if s["metadata"].get("name") in wanted), None)
@@ -77,7 +85,7 @@ class CheckHttp:
         if len(endpoints) > MAX_ENDPOINTS:
             reading.truncated.append(f"{len(endpoints)} addresses, {MAX_ENDPOINTS} tried")
         if not endpoints:
-            none = f"No configured target, no Service and no Ingress called {arguments.service}"
+            none = f"No configured target, no Service and no Ingress called {arguments.service or arguments.target}"
             return answer(self.spec, reading, Findings(ToolStatus.NOT_FOUND, none, data={"probes": []}))
         way = Way(Trust(context.now, self._config.authorities), self._config.timeout, self._config.proxy_url)
         return answer(self.spec, reading, await _try(endpoints[:MAX_ENDPOINTS], way, reading))
@@ -121,15 +129,15 @@ def _told(probe: Knock, way: Way) -> JsonObject:
     return told | ({"certificate": sent.told(way.trust.now) | {"verified": not probe.faults}} if sent else {})
 
 
-def _names(service: str) -> set[str]:
-    """What was asked for, and of a URL its host and port."""
-    if "://" not in service:
-        return {service}
+def _names(service: str | None) -> set[str]:
+    """What was asked for; of a URL its host, or host and port where it has one."""
+    if not service or "://" not in service:
+        return {service} if service else set()
     try:
         asked = endpoint_of(service)
     except ValueError:
         return {service}
-    return {asked.host, f"{asked.host}:{asked.port}"} if ":" in service.split("://")[1] else {asked.host}
+    return {f"{asked.host}:{asked.port}"} if urlsplit(service).port else {asked.host}
 
 
 def addresses_of(service: JsonObject, domain: str) -> list[Endpoint]:

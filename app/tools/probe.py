@@ -122,6 +122,7 @@ class _Attempt:
         self._to, self._way = endpoint, way
         self._stage = "dns"
         self._open: list[asyncio.StreamWriter] = []
+        self._whole = False
 
     async def run(self) -> Knock:
         shake = Handshake()
@@ -131,6 +132,7 @@ class _Attempt:
                 if self._to.scheme in ("tls", "https"):
                     shake = await self._tls(streams)
                 status = await self._http(streams) if self._to.scheme in ("http", "https") else 0
+            self._whole = True
             said = ", ".join(filter(None, (shake.version, f"HTTP {status}" if status else "")))
             return Knock(self._to, "open", said, self._stage, status, (), shake.certificate)
         except _Ended as end:
@@ -143,7 +145,7 @@ class _Attempt:
             return Knock(self._to, failed, _plain(error), self._stage, 0, (), shake.certificate)
         finally:
             for writer in self._open:
-                await _close(writer)
+                await _close(writer, self._whole)
 
     async def _connected(self) -> Streams:
         streams = await (self._through_proxy() if self._way.proxy_url else self._straight())
@@ -217,7 +219,12 @@ class _Attempt:
         return status
 
 
-async def _close(writer: asyncio.StreamWriter) -> None:
+async def _close(writer: asyncio.StreamWriter, politely: bool) -> None:
+    """A peer that does not answer does not answer a goodbye either."""
+    if not politely:
+        writer.transport.abort()
+        await asyncio.sleep(0)  # the transport closes in the next turn of the loop
+        return
     writer.close()
     with contextlib.suppress(OSError, ssl.SSLError, TimeoutError):
         await asyncio.wait_for(writer.wait_closed(), 1)

@@ -137,6 +137,7 @@ class Offline:
         callers = sorted({e["caller"] for e in edges})
         self.callees: dict[str, tuple[str, ...]] = {c: tuple(sorted({e["callee"] for e in edges if e["caller"] == c})) for c in callers}
         self.tools["check_network_policies"] = CheckNetworkPolicies(cluster, self.callees)
+        self.more: tuple[str, ...] = ()  # further sources, whose tools a test puts in
         self.returned: list[str] = []
         self.bytes_read = 0
 
@@ -179,7 +180,7 @@ class Offline:
 
     async def investigate(self) -> tuple[Verdict, CaseFile, float]:
         alerts, updates = self.alerts(), list[StepUpdate]()
-        sources = frozenset({"kubernetes", "logs", "loki", *(["prometheus"] if self.series else [])})
+        sources = frozenset({"kubernetes", "logs", "loki", *(["prometheus"] if self.series else []), *self.more})
         case = CaseFile(
             investigation_id="i",
             alerts=alerts,

@@ -1,9 +1,7 @@
 """Certificates as TLS servers on loopback really send them: every fault told apart, dates read also where nothing verifies."""
 
-import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,39 +14,14 @@ from app.tools.catalogue import ToolsConfig, build_registry
 from app.tools.certificate import certificate_of
 from app.tools.check_http import ProbeConfig, addresses_of
 from app.tools.kubernetes_client import KubernetesConfig
-from app.tools.probe import Endpoint, Way, endpoint_of, knock
+from app.tools.probe import Endpoint, Way, knock
 from app.tools.tls_probe import Trust, check_authorities
 from tests.tools.objects import service
-from tests.tools.servers import Reply, kubernetes, serving
+from tests.tools.servers import kubernetes, serving
+from tests.tools.tls_servers import AUTHORITY, CERTIFICATES, silent, talking, tunnel
 
-HERE = Path(__file__).parent / "certificates"
-AUTHORITY = str(HERE / "authority.pem")
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 ENDS = datetime(2120, 1, 1, tzinfo=UTC)
-
-
-@contextlib.asynccontextmanager
-async def talking(answer: bytes, certificate: str = "") -> AsyncIterator[int]:
-    """A server that answers the first bytes it gets; with a certificate, it speaks TLS. -> port"""
-    context = None
-    if certificate:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(HERE / f"{certificate}.pem")
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            if await reader.read(4096):
-                writer.write(answer)
-                await writer.drain()
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=context)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
 
 
 def context(now: datetime = NOW) -> ToolContext:
@@ -143,42 +116,13 @@ async def test_a_name_that_does_not_resolve_and_a_silent_server_are_told_apart()
     way = Way(Trust(NOW), 0.2)
     lost = await knock(Endpoint("no..where", 443, "tls"), way)
     assert (lost.result, lost.stage) == ("dns_failure", "dns")
-    async with serving(lambda _: Reply(fault="hang")) as silent:
-        host = endpoint_of(silent.url)
-        got = await knock(host, way)
-        assert (got.result, got.stage, got.detail) == ("timeout", "http", "no HTTP answer within 0.2 s")
-        got = await knock(Endpoint(host.host, host.port, "tls"), way)
-        assert (got.result, got.stage, got.detail) == ("timeout", "tls", "no TLS answer within 0.2 s")
+    async with silent() as port:
+        for scheme in ("http", "tls"):
+            got = await knock(Endpoint("127.0.0.1", port, scheme), way)
+            assert (got.result, got.stage, got.detail) == ("timeout", scheme, f"no {scheme.upper()} answer within 0.2 s")
     async with talking(b"") as port:
         held = await knock(Endpoint("127.0.0.1", port, "tcp"), way)
         assert (held.result, held.stage) == ("open", "tcp")
-
-
-@contextlib.asynccontextmanager
-async def tunnel(to: int) -> AsyncIterator[str]:
-    """An HTTP CONNECT proxy all of whose tunnels end at one port of this machine."""
-
-    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while part := await reader.read(4096):
-                writer.write(part)
-                await writer.drain()
-        writer.close()
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        inner = await asyncio.open_connection("127.0.0.1", to)
-        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        await asyncio.gather(copy(reader, inner[1]), copy(inner[0], writer))
-        for one in (writer, inner[1]):
-            with contextlib.suppress(OSError):
-                await one.wait_closed()
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
 
 
 @pytest.mark.parametrize(("certificate", "faults"), [("valid", ()), ("expired", ("expired",))])
@@ -227,8 +171,19 @@ def test_a_service_port_for_tls_is_greeted_by_name_and_only_knocked_at_by_addres
     ]
 
 
+@pytest.mark.parametrize("asked", ["https://127.0.0.1:{}/x/", "127.0.0.1:{}", "127.0.0.1", "http://127.0.0.1"])
+async def test_what_a_prober_asked_names_a_configured_target(asked: str) -> None:
+    async with talking(b"", "valid") as port:
+        registry, _ = build_registry(ToolsConfig(probe=ProbeConfig((f"tls://127.0.0.1:{port}",), authorities=AUTHORITY)))
+        tool = registry.get("check_http")
+        assert tool is not None
+        row = only(await tool.run(tool.arguments(target=asked.format(port)), context()))
+        other = await tool.run(tool.arguments(target="https://127.0.0.1:9/"), context())
+    assert (row["port"], row["result"], other.status) == (port, "open", ToolStatus.NOT_FOUND)
+
+
 def der(name: str) -> bytes:
-    text = (HERE / f"{name}.pem").read_text()
+    text = (CERTIFICATES / f"{name}.pem").read_text()
     end = "-----END CERTIFICATE-----"
     return ssl.PEM_cert_to_DER_cert(text[: text.index(end) + len(end)])
 

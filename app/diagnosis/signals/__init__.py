@@ -4,7 +4,9 @@ from app.diagnosis.over import over
 from app.diagnosis.signals import (
     addresses,
     admission,
+    certificates,
     containers,
+    delivery,
     deploys,
     edges,
     images,
@@ -50,6 +52,8 @@ FAMILIES = (
     monitoring,
     sawtooth,
     operations,
+    certificates,
+    delivery,
     ways,
 )
 JOINS = (edges, joins, slowness, since_release)

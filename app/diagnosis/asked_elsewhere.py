@@ -1,0 +1,34 @@
+"""Leads out of the cluster: reads that only some installations have - the probe of a way in, the delivery tools' records. Called by
+`adaptive`, which drops what is not configured and what was asked; one question of each kind is enough."""
+
+import re
+from collections.abc import Iterator
+
+from app.diagnosis.leads import Ask
+from app.diagnosis.world import World
+from app.domain.case import Signal
+
+SOURCES = {"check_http": "http", "check_argocd": "argocd", "check_github_deployments": "github"}
+WAYS_IN = 2
+_CERTIFICATE = re.compile(r"cert|ssl|tls|probe|blackbox|ingress|gateway|httproute", re.I)
+_TOLD = frozenset({"log_certificate_expired", "log_certificate_untrusted"})
+
+
+def ways_in(world: World, found: tuple[Signal, ...]) -> Iterator[Ask]:
+    """The hosts of Ingresses that were read, where a certificate or a way in is in doubt."""
+    if any(_CERTIFICATE.search(a.name) for a in world.case.alerts) or any(s.kind in _TOLD for s in found):
+        for ingress in world.of("Ingress")[:WAYS_IN] if not _made(world, "check_http") else ():
+            args = {"namespace": ingress.namespace, "service": ingress.name}
+            yield Ask("check_http", args, "see what the way in answers, and its certificate")
+
+
+def deliveries(world: World) -> Iterator[Ask]:
+    """After the rollouts, what delivered them."""
+    if not _made(world, "check_argocd"):
+        yield Ask("check_argocd", {"namespace": world.case.target.namespace}, "see whether git is applied, and what was")
+    if not _made(world, "check_github_deployments"):
+        yield Ask("check_github_deployments", {}, "see what was deployed, and by whom")
+
+
+def _made(world: World, tool: str) -> bool:
+    return any(u.step.tool == tool for u in world.case.updates)

@@ -1,0 +1,74 @@
+"""What a probe saw of certificates -> those that are past their date, and those that no client would trust. Reads `check_http`.
+
+Of a Service's own address only the dates count: it is called by other names and inside the cluster, where other authorities
+are trusted than by the agent."""
+
+from collections.abc import Iterator
+
+from app.diagnosis.kube import matches, moment
+from app.diagnosis.reading import Reading, Seen, dig, rows
+from app.diagnosis.world import Found, World, cite, signal
+from app.domain.frozen import JsonObject
+from app.domain.target import ObjectRef
+
+DISTRUSTED = {
+    "self_signed": "signed by itself",
+    "untrusted_chain": "signed by nobody the probe trusts",
+    "wrong_name": "for another name",
+    "not_yet_valid": "not valid yet",
+}
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+
+
+def find(world: World) -> Found:
+    for reading in world.readings:
+        for row in reading.items("probes") if reading.tool == "check_http" else ():
+            yield from _of(world, reading, row)
+
+
+def _of(world: World, reading: Reading, row: JsonObject) -> Found:
+    faults, sent = [str(f) for f in row.get("faults") or ()], row.get("certificate")
+    if not faults or not isinstance(sent, dict):
+        return
+    at, ended = f"{row.get('host')}:{row.get('port')}", str(sent.get("notAfter"))
+    where = _behind(world, reading, row)
+    if "expired" in faults:
+        facts = {"pod": f"the endpoint {at}", "ended": ended}
+        claim = f"The certificate of {at} ended at {ended}"
+        source = cite(reading, (f"certificate of {at}", ended))
+        yield signal("endpoint_certificate_expired", where, claim, source, moment(ended), facts)
+        return
+    wrong = [DISTRUSTED[f] for f in faults if f in DISTRUSTED and (f == "not_yet_valid" or row.get("origin") != "service")]
+    if wrong:
+        facts = {"pod": f"A client of {at}"}
+        claim = f"The certificate of {at} is {' and '.join(wrong)}"
+        yield signal("endpoint_certificate_untrusted", where, claim, cite(reading, (f"{at}", "tls_failure")), None, facts)
+
+
+def _behind(world: World, reading: Reading, row: JsonObject) -> ObjectRef:
+    """The workload that stands behind the address, else what the alert is about."""
+    namespace, asked = str(reading.call.args.get("namespace") or ""), str(reading.call.args.get("service") or "")
+    for name in (*_led_to(world, namespace, str(row.get("host")), asked), asked):
+        service = world.get("Service", namespace, name)
+        for pod in world.of("Pod") if service else ():
+            if service and pod.namespace == namespace and matches(service.at("spec", "selector") or {}, pod.at("metadata", "labels") or {}):
+                return world.workload_of(pod)
+        for kind in WORKLOADS:
+            if world.get(kind, namespace, name):
+                return ObjectRef(kind=kind, namespace=namespace, name=name)
+    return world.case.target.workload
+
+
+def _led_to(world: World, namespace: str, host: str, asked: str) -> Iterator[str]:
+    """Services behind the Ingress of that host or name."""
+    for ingress in world.of("Ingress"):
+        rules = rows(ingress.at("spec", "rules"))
+        if ingress.namespace == namespace and (ingress.name == asked or any(r.get("host") == host for r in rules)):
+            yield from _services(ingress, rules)
+
+
+def _services(ingress: Seen, rules: list[JsonObject]) -> Iterator[str]:
+    backends = [dig(p, "backend") for r in rules for p in rows(dig(r, "http", "paths"))]
+    for backend in (*backends, ingress.at("spec", "defaultBackend")):
+        if name := dig(backend, "service", "name"):
+            yield str(name)
