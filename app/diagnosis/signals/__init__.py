@@ -56,7 +56,7 @@ FAMILIES = (
     delivery,
     ways,
 )
-JOINS = (edges, joins, slowness, since_release)
+JOINS = (edges, joins, slowness, since_release, delivery)
 
 
 def find(world: World) -> tuple[Signal, ...]:
