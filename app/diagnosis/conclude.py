@@ -3,8 +3,8 @@
 import re
 
 from app.diagnosis.actions import actions_for
-from app.diagnosis.confidence import stated
 from app.diagnosis.citing import cited, evidence
+from app.diagnosis.confidence import CONFIRMED, all_clear, stated
 from app.diagnosis.measuring import with_measure
 from app.diagnosis.narrative import cut, impact, line, mechanism, onset, short, why, would_change
 from app.diagnosis.ranking import Candidate, leaders
@@ -12,9 +12,8 @@ from app.diagnosis.setting_aside import not_checked, ruled_out, set_aside
 from app.diagnosis.spread import spread
 from app.diagnosis.world import World
 from app.domain.case import Signal
-from app.domain.verdict import Action, Evidence, Hypothesis, Moment, Verdict, VerdictState
+from app.domain.verdict import Action, Evidence, Hypothesis, Moment, NotChecked, Verdict, VerdictState
 
-CONFIRMED = 0.75
 LIKELY = 0.4
 ALTERNATIVES = 3
 UNANSWERED = ("timeout", "denied", "unavailable", "invalid", "invalid_response", "tool_error", "time_budget")
@@ -62,7 +61,7 @@ def _named(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...
     leading = leaders(ranked)
     others = tuple(c for c in ranked if c not in leading and c.confidence >= 0.2 and not c.beaten_by)[:ALTERNATIVES]
     unread = not_checked(world)
-    graded = stated(world, (*leading, *others), len(leading), len({n.what for n in unread if n.reason in UNANSWERED}))
+    graded = stated(world, (*leading, *others), len(leading), _silent(unread))
     named, others = graded[: len(leading)], graded[len(leading) :]
     first = named[0]
     state = VerdictState.CONFIRMED if first.confidence >= CONFIRMED and not first.untrusted else VerdictState.LIKELY
@@ -84,6 +83,11 @@ def _named(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...
         would_change=would_change(first, ranked[1:]),
         timeline=timeline(world, found, named),
     )
+
+
+def _silent(unread: tuple[NotChecked, ...]) -> int:
+    """How many sources were asked and gave no answer."""
+    return len({n.what for n in unread if n.reason in UNANSWERED})
 
 
 def _few(actions: tuple[Action, ...]) -> tuple[Action, ...]:
@@ -141,13 +145,15 @@ def _enough(world: World, found: tuple[Signal, ...]) -> bool:
 def _healthy(world: World, found: tuple[Signal, ...]) -> Verdict:
     tools = sorted({r.tool for r in world.readings})
     text = f"{short(world.case.target.workload)}: nothing is wrong now; {len(tools)} kinds of checks found no fault"
+    unread = not_checked(world)
+    sure, why_sure = all_clear(world, _silent(unread))
     return Verdict(
         state=VerdictState.NOT_A_PROBLEM,
         line=cut(text, 140),
-        confidence=0.85,
-        confidence_reason=f"Checked: {', '.join(tools)}; no object shows a current fault",
+        confidence=sure,
+        confidence_reason=cut(why_sure, 400),
         evidence=_sound(world),
-        not_checked=not_checked(world),
+        not_checked=unread,
         set_aside=set_aside(world, ()),
         impact="none seen",
         would_change=("A pod that stops being ready, or an error in the metrics, after this was read",),

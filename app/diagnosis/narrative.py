@@ -72,7 +72,7 @@ def why(candidate: Candidate) -> str:
         parts.append("it rests on log text alone, which anybody may write, so it is not more than likely")
     if candidate.beaten_by:
         parts.append(f"{candidate.beaten_by} accounts for it")
-    return "; ".join(cut(p, 160) for p in parts)
+    return "; ".join(cut(p, 160) for p in (*([candidate.grade] if candidate.grade else []), *parts))
 
 
 def impact(world: World, candidate: Candidate) -> str:

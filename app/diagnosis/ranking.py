@@ -24,7 +24,8 @@ BEATEN = 0.45
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A rule applied to an object. `signals` carry it, the deciding one first; `explains` are the symptoms it accounts
-    for; `beaten_by` names the cause of which it is only a consequence or a vaguer name."""
+    for; `beaten_by` names the cause of which it is only a consequence or a vaguer name; `grade` the kind of
+    evidence in words, filled by `confidence`."""
 
     rule: CauseRule
     object: ObjectRef
@@ -36,6 +37,7 @@ class Candidate:
     reaches: frozenset[str]
     untrusted: bool = False
     beaten_by: str = ""
+    grade: str = ""
 
     @property
     def decisive(self) -> Signal:
