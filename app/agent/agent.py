@@ -9,6 +9,7 @@ from datetime import datetime
 
 from structlog.contextvars import bind_contextvars
 
+from app.agent.context import with_context
 from app.agent.engine import PlanExecutionEngine
 from app.agent.first_response import FirstResponse
 from app.agent.measuring import measure_end
@@ -62,13 +63,8 @@ class InfrastructureAgent:
     async def _recall(self, session: Session) -> Recalled:
         """What memory says; read from the journal on a later run, for memory goes on meanwhile."""
         case = session.case()
-        query = RecallQuery(
-            investigation_id=session.id,
-            task=task_of(case),
-            service=service_of(case),
-            target=session.place,
-            alert_type=case.alert.type,
-        )
+        asked = {"task": task_of(case), "service": service_of(case), "target": session.place, "alert_type": case.alert.type}
+        query = RecallQuery(investigation_id=session.id, **asked)
 
         async def ask() -> JsonObject:
             return as_json(await self._parts.memory.recall(query))
@@ -80,7 +76,7 @@ class InfrastructureAgent:
 
     async def _plan(self, session: Session, recalled: Recalled) -> Plan:
         with session.pace.own():
-            plan = await self._parts.planner.plan(session.case(), recalled, session.journal)
+            plan = with_context(await self._parts.planner.plan(session.case(), recalled, session.journal), session.case())
         session.usage = plan.usage
         await session.journal.note(EventType.PLAN, "plan", as_json(plan))
         return plan

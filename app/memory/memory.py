@@ -53,9 +53,11 @@ class TwoLayerMemory:
         """Nothing heavy: the embedder and Chroma are opened by the first investigation that needs them."""
 
     async def recall(self, query: RecallQuery) -> Recalled:
-        recent = await self._ask("working memory", self._recent(query), None)
-        similar = await self._ask("episode memory", self._episodic.recall(query), ((), 0))
-        past = await self._ask("episode memory", self._episodic.history(query.service), ())
+        recent, similar, past = await asyncio.gather(
+            self._ask("working memory", self._recent(query), None),
+            self._ask("episode memory", self._episodic.recall(query), ((), 0)),
+            self._ask("episode memory", self._episodic.history(query.service), ()),
+        )
         others = [case for case in past.answer if case.id != query.investigation_id]
         problems = tuple(dict.fromkeys(a.problem for a in (recent, similar, past) if a.problem))
         recalled = Recalled(

@@ -6,18 +6,22 @@ from typing import Any
 
 import pytest
 
+from app.agent.context import with_context
 from app.domain.alert import Severity, Source
 from app.domain.briefing import Briefing, ContextName, ContextStatus, Occasion
+from app.domain.case import CaseFile
 from app.domain.errors import ToolFailure
 from app.domain.frozen import JsonObject
 from app.domain.limits import SessionLimits
 from app.domain.memory import Recalled, RecallQuery
+from app.domain.plan import DecidedBy, Plan
 from app.domain.reason import ErrorClass, Reason
 from app.domain.render_briefing import briefing_text
+from app.domain.resolver import resolve
 from app.domain.tool import Provenance, ToolResult
 from app.domain.trail import EventType, TrailEvent
 from app.store.journal import ReplayJournal
-from tests.agent.cast import NOW, Anything, ListMemory, Stage, alert, investigation, loop_seconds, past, result, step, tiny, virtually
+from tests.agent.cast import NOW, Anything, ListMemory, Stage, alert, context, investigation, loop_seconds, past, result, step, tiny, virtually
 
 FOREVER = 1e6
 LINES = """Deployment shop/web-1: replicas 5 desired, ready 3, updated 5, available 3
@@ -197,3 +201,16 @@ def test_a_run_that_goes_on_after_its_briefing_makes_no_second_one() -> None:
     second = stage.journal(journal.events[:cut])
     virtually(stage.agent().investigate(investigation(), second))
     assert briefed(second.events) == briefed(journal.events)
+
+
+def test_runbooks_are_asked_only_where_there_are_some_and_only_once() -> None:
+    def asked(steps: list[Any], *sources: str) -> list[str]:
+        case = CaseFile(
+            investigation_id="i1", alerts=(alert(),), target=resolve(alert(), ()), now=NOW, window=context().window, sources=frozenset(sources)
+        )
+        plan = Plan(reasoning="as scripted", steps=tuple(steps), decided_by=DecidedBy.RULES)
+        return [f"{s.tool} {s.args.get('runbook_url', '')}".strip() for s in with_context(plan, case).steps]
+
+    assert asked([step("s1", "check_pods")], "kubernetes") == ["check_pods"]
+    assert asked([step("s1", "check_pods")], "kubernetes", "runbooks") == ["check_pods", "search_runbooks https://runbooks.example/crash"]
+    assert asked([step("s1", "search_runbooks")], "runbooks") == ["search_runbooks"]

@@ -106,3 +106,16 @@ def test_by_default_the_deadline_leaves_time_to_tell_people_within_a_minute() ->
     # covers FR-04
     deadline: float = Settings.model_fields["briefing_deadline"].default
     assert deadline + 1.0 + 10.0 < 60.0, "the outbox is looked at every second, a webhook gets ten"
+
+
+async def test_the_folder_of_runbooks_is_searched_in_the_first_round(folder: Path, tmp_path: Path) -> None:
+    # covers FR-01, SMEM-02
+    shelf = tmp_path / "runbooks"
+    shelf.mkdir()
+    (shelf / "memory.md").write_text("# High memory\n\nHigh memory of a service: read the limits first.\n", encoding="utf-8")
+    async with looking_at(web_app(), folder, runbooks_dir=shelf) as service:
+        answer = await service.alert()
+        briefing = await service.get(f"/investigations/{answer['investigation_id']}/briefing")
+    assert [(hit["title"], hit["where"]) for hit in briefing["runbooks"]] == [("High memory", "memory.md")]
+    assert {c["source"]: c["status"] for c in briefing["context"]}["runbooks"] == "answered"
+    assert answer["plan"]["steps"][-1]["tool"] == "search_runbooks"
