@@ -15,9 +15,9 @@ VAGUE = frozenset({"log_error", "last_words"})  # where the same log says it bet
 
 
 def cited(candidate: Candidate) -> list[Signal]:
-    """The signals worth quoting: one of each kind and source first, those of the cause before its effects; then more of each."""
-    effects = [*(s for s in candidate.explains if s.object == candidate.object), *candidate.explains]
-    every = list(_without_vague([*candidate.signals, *candidate.against, *effects]))
+    """The signals worth quoting: one of each kind and source first, those of the cause before its effects; then more of each.
+    Where there are effects at least one is among them, at what the alert is about if it is seen there."""
+    every = list(_without_vague([*candidate.signals, *candidate.against, *candidate.explains]))
     kinds: set[tuple[str, str]] = set()
     first: list[Signal] = []
     for signal in every:
@@ -29,7 +29,9 @@ def cited(candidate: Candidate) -> list[Signal]:
     chosen: dict[str, Signal] = {}
     for signal in [*first, *rest]:
         chosen.setdefault(signal.quote, signal)
-    return list(chosen.values())[:PER_CAUSE]
+    most = list(chosen.values())[:PER_CAUSE]
+    effect = next((s for s in chosen.values() if s in candidate.explains), None)
+    return most if effect is None or effect in most else [*most[:-1], effect]
 
 
 def _without_vague(signals: list[Signal]) -> Iterator[Signal]:

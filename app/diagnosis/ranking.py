@@ -84,6 +84,8 @@ def _weigh(world: World, candidate: Candidate, symptoms: tuple[Signal, ...]) -> 
     value = rule.strength + sum(v for k, v in rule.supports.items() if k in kinds)
     value -= sum(v for k, v in rule.against.items() if any(s.kind == k for s in candidate.against))
     explained = tuple(s for s in symptoms if s.kind in rule.explains and str(s.object) in candidate.reaches)
+    targets = _targets(world)
+    explained = tuple(sorted(explained, key=lambda s: (s.object not in targets, s.object != candidate.object)))  # what the alert is about first
     everything = sum(weight(s) for s in symptoms)
     share = sum(weight(s) for s in explained) / everything if everything else 0.0
     related = touches_target(world, candidate)
@@ -92,7 +94,7 @@ def _weigh(world: World, candidate: Candidate, symptoms: tuple[Signal, ...]) -> 
     untrusted = all(s.provenance is Provenance.UNTRUSTED for s in candidate.signals if s.kind in rule.needs or s.kind in _groups(rule))
     ceiling = UNTRUSTED_CEILING if untrusted else CEILING
     confidence = round(min(max(value, 0.05), ceiling), 3)
-    score = confidence + EXPLAINED * share + (0.04 if candidate.object in _targets(world) else 0.0)
+    score = confidence + EXPLAINED * share + (0.04 if candidate.object in targets else 0.0)
     return replace(candidate, explains=explained, confidence=confidence, score=round(score, 4), untrusted=untrusted)
 
 

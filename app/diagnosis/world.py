@@ -54,6 +54,7 @@ class World:
         self.events: list[Seen] = []
         self.read: set[tuple[str, str]] = set()
         self.ended: list[tuple[Signal, str]] = []
+        self._services: dict[str, list[Seen]] = {}  # found already, by workload
         for reading in self.readings:
             self._take(reading)
         self.events.sort(key=lambda e: (str(e.item.get("last") or ""), str(e.item.get("object") or ""), str(e.item.get("message") or "")))
@@ -69,7 +70,8 @@ class World:
             self._put("Pod", Seen(pod, reading))
         owners = reading.result.data.get("owners")
         for name, chain in owners.items() if isinstance(owners, dict) else ():
-            self.owners[(str(args.get("namespace", "")), str(name))] = tuple(str(c) for c in chain)
+            space, _, pod = str(name).rpartition("/")
+            self.owners[(space or str(args.get("namespace", "")), pod)] = tuple(str(c) for c in chain)
         known = {_event_key(e.item) for e in self.events}
         self.events += [Seen(e, reading) for e in reading.items("events") if _event_key(e) not in known]
 
@@ -166,6 +168,12 @@ class World:
 
     def services_of(self, workload: ObjectRef) -> list[Seen]:
         """Services that select a pod (or the pod template) of the workload, and those that bear its name."""
+        key = str(workload)
+        if key not in self._services:
+            self._services[key] = self._selecting(workload)
+        return self._services[key]
+
+    def _selecting(self, workload: ObjectRef) -> list[Seen]:
         seen = self.objects.get(str(workload))
         labels = [p.at("metadata", "labels") or {} for p in self.pods_of(workload)]
         labels += [dig(seen.item, "spec", "template", "metadata", "labels") or {}] if seen else []

@@ -148,3 +148,15 @@ def test_no_verdict_has_more_than_twelve_quotes_and_none_twice(tmp_path: Path) -
     quotes = [(e.call_id, e.quote) for e in verdict.evidence]
     assert 0 < len(quotes) <= 12 and len(set(quotes)) == len(quotes)
     assert all(h.evidence for h in verdict.hypotheses)
+
+
+def test_the_effect_on_what_the_alert_is_about_is_quoted_beside_the_cause(tmp_path: Path) -> None:
+    def alert_on_the_caller(scene: Scene) -> None:
+        scene.crashes(137, "OOMKilled")
+        scene.not_ready("web")
+        scene.labels = {"alertname": "ServiceDown", "namespace": NS, "service": "web"}
+
+    verdict, _ = investigate(tmp_path, alert_on_the_caller)
+    assert first(verdict) == ("oom_killed", f"Deployment/{NS}/cart"), verdict.line
+    quotes = [e.quote for e in verdict.evidence]
+    assert any("OOMKilled" in q for q in quotes) and any("web" in q.split("condition")[0] for q in quotes)
