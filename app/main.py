@@ -64,7 +64,7 @@ from app.store.stores import Stores
 from app.tools.catalogue import Sources, ToolsConfig, build_registry
 from app.tools.further_sources import SOURCE_SETTINGS, sources_of
 from app.tools.kubernetes_client import KubernetesConfig, check_configuration
-from app.tools.prometheus_client import PrometheusConfig
+from app.tools.prometheus_settings import PROMETHEUS_SETTINGS, prometheus_of
 from app.tools.registry import ToolRegistry
 from app.tools.search_runbooks import RunbookConfig
 
@@ -111,12 +111,13 @@ def tools(settings: Settings) -> tuple[ToolRegistry, Sources]:
         said = (source, "kube_context") if settings.kube_context else (source,)
         with blaming(*map(variable, said)):
             check_configuration(kubernetes)
-    prometheus = PrometheusConfig(url=settings.prometheus_url) if settings.prometheus_url else None
+    with blaming(variable("prometheus_metrics")):
+        measured = prometheus_of({name: getattr(settings, name) for name in PROMETHEUS_SETTINGS})
     with blaming(variable("probe_ca_file")):
         further = sources_of({name: getattr(settings, name) for name in SOURCE_SETTINGS})
     runbooks = RunbookConfig(settings.runbooks_dir, settings.runbook_urls) if settings.runbooks_dir else None
     callees = read_service_map(settings.service_map)
-    return build_registry(ToolsConfig(kubernetes, prometheus, runbooks=runbooks, service_map=callees, **further))
+    return build_registry(ToolsConfig(kubernetes, runbooks=runbooks, service_map=callees, **measured, **further))
 
 
 def model_access(settings: Settings) -> ModelAccess | None:

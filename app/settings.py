@@ -60,6 +60,11 @@ class Settings(BaseSettings):
     kube_in_cluster: bool = Field(False, description="Use the pod's own service account.")
     kubernetes_url: str = Field("", description="Plain address of an API server without authentication (kubectl proxy, the lab).")
     prometheus_url: str = Field("", description="Base URL of Prometheus or of anything that speaks its API.")
+    prometheus_tenant: str = Field("", description="Tenant of Prometheus (Mimir, Thanos), sent as X-Scope-OrgID; empty: none.")
+    prometheus_token: SecretStr = Field(SecretStr(""), description="Bearer token for Prometheus; empty: none.")
+    prometheus_metrics: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Metrics of your own that get_metrics reads as they are, as signal=pattern pairs (checkout_lag=shop_lag_.+); by commas."
+    )
     loki_url: str = Field("", description="Base URL of Loki, without /loki/api; search_logs reads it.")
     loki_tenant: str = Field("", description="Tenant of Loki, sent as X-Scope-OrgID; empty: none.")
     loki_token: SecretStr = Field(SecretStr(""), description="Bearer token for Loki; empty: none.")
@@ -112,7 +117,16 @@ class Settings(BaseSettings):
     notify_webhook_url: str = Field("", description="Receives every finished report as signed JSON; empty: log only.")
     notify_webhook_secret: SecretStr = Field(SecretStr(""), description="Key of the HMAC-SHA256 signature of that webhook.")
 
-    @field_validator("probe_targets", "runbook_urls", "loki_labels", "elasticsearch_fields", "argocd_projects", "github_repositories", mode="before")
+    @field_validator(
+        "probe_targets",
+        "runbook_urls",
+        "loki_labels",
+        "elasticsearch_fields",
+        "argocd_projects",
+        "github_repositories",
+        "prometheus_metrics",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -33,7 +33,7 @@ def checked(query: str) -> str:
         _check_range(node)
     for selector in selectors:
         if not selector.name and not any(_narrows(m) for m in selector.matchers.matchers):
-            raise _refused("a selector without a metric name needs a label matcher that does not match everything")
+            raise _refused("has a selector without a metric name and without a label matcher that narrows")
     return query
 
 
