@@ -177,6 +177,8 @@ def _similar(recalled: Recalled | None) -> Context:
 
 def _missing(known: SoFar) -> Iterator[NotChecked]:
     """What brought nothing and why, then what has not answered yet."""
+    if known.occasion is Occasion.DEADLINE and not known.case.updates and not known.pending:
+        yield NotChecked(what="the first round of reads", reason=Reason.TIMEOUT.value, detail="not begun: memory or the plan has not come so far")
     yield from not_checked(known.verdict, known.case.updates)
     for tool in dict.fromkeys(step.tool for step in known.pending):
         yield NotChecked(what=tool, reason=Reason.TIMEOUT.value, detail="no answer so far; the investigation goes on")

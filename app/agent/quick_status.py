@@ -16,10 +16,12 @@ from app.domain.tool import Provenance, StepStatus
 NORMAL_ERROR_RATE = 0.01
 NORMAL_P99_MS = 200.0
 UNKNOWN = "not known"
+_INVERSE = {"error_rate": "success_ratio"}  # the share that is left
 # `latency_p99{service="x"} first=.. last=0.847 min=.. max=.. ... [http_request_duration_seconds_bucket]`
-_SERIES = re.compile(r"^(?P<name>error_rate|latency_p99)(?P<labels>\{.*\})? first=\S+ last=(?P<last>\S+) .*\[(?P<of>[A-Za-z0-9_:]+)\]$")
+_SERIES = re.compile(r"^(?P<name>error_rate|success_ratio|latency_p99)(?P<labels>\{.*\})? first=\S+ last=(?P<last>\S+) .*\[(?P<of>[A-Za-z0-9_:]+)\]$")
 # `Deployment shop/web: replicas 5 desired, ready 3, ...`, and a StatefulSet, which tells between the two what was created
 _WORKLOAD = re.compile(r"^(?:Deployment|StatefulSet) (?P<name>\S+): replicas (?P<wanted>\d+) desired,(?: \d+ created,)? ready (?P<ready>\d+)\b")
+_DAEMONS = re.compile(r"^DaemonSet (?P<name>\S+): desiredNumberScheduled (?P<wanted>\d+),.* numberReady (?P<ready>\d+)\b")
 _SERVICE = re.compile(r"^service (?P<name>\S+): selector matches (?P<wanted>\d+) pods, (?P<ready>\d+) of them ready$")
 
 
@@ -71,8 +73,8 @@ def _worst(lines: Iterable[_Line], name: str, names: Iterable[str]) -> tuple[flo
     found = []
     for line in lines:
         told = _SERIES.match(line.text)
-        if told and told["name"] == name and (value := _in_our_unit(told["last"], told["of"])) is not None:
-            found.append((any(f'="{n}' in (told["labels"] or "") for n in names), value, line))
+        if told and told["name"] in (name, _INVERSE.get(name)) and (value := _in_our_unit(told["last"], told["of"])) is not None:
+            found.append((any(f'="{n}' in (told["labels"] or "") for n in names), value if told["name"] == name else 1 - value, line))
     best = max(found, key=lambda f: f[:2], default=None)
     return None if best is None else (best[1], best[2])
 
@@ -95,7 +97,7 @@ def _in_our_unit(last: str, metric: str) -> float | None:
 def _instances(lines: Iterable[_Line], names: Iterable[str]) -> Figure:
     """What the workload itself says, else what the Service of that name finds."""
     wanted, kept = set(names), tuple(lines)
-    for pattern in (_WORKLOAD, _SERVICE):
+    for pattern in (_WORKLOAD, _DAEMONS, _SERVICE):
         for line in kept:
             told = pattern.match(line.text)
             if told and told["name"].rpartition("/")[2] in wanted:

@@ -75,6 +75,25 @@ def test_a_number_that_is_none_is_not_known_and_has_no_line(last: str) -> None:
     assert {(f.value, f.quote, f.ok) for f in briefing.quick_status} == {("not known", "", None)}
 
 
+@pytest.mark.parametrize(
+    ("line", "name", "value", "ok"),
+    [
+        ('success_ratio{service="web"} first=1 last=0.97 min=0.97 max=1 no change [shop_success_ratio]', "error_rate", "3 %", False),
+        ("error_rate first=0 last=0.4 min=0 max=1 no change [shop_errors_percent]", "error_rate", "0.4 %", True),
+        ("error_rate first=0 last=12 min=0 max=12 no change [shop_errors_rate]", "error_rate", "not known", None),
+        ("latency_p99 first=9 last=150 min=9 max=150 no change [istio_request_duration_milliseconds_bucket]", "latency_p99", "150 ms", True),
+        ("DaemonSet shop/web-1: desiredNumberScheduled 3, currentNumberScheduled 3, numberReady 2, numberUnavailable 1", "instances", "2/3", False),
+        ("StatefulSet shop/web-1: replicas 3 desired, 3 created, ready 3, updated 3", "instances", "3/3", True),
+        ("service shop/web-1: selector matches 4 pods, 1 of them ready", "instances", "1/4", False),
+        ("Deployment shop/web-11: replicas 4 desired, ready 0, updated 4", "instances", "not known", None),
+    ],
+)
+def test_each_way_of_telling_a_number_is_read_in_its_unit(line: str, name: str, value: str, ok: bool | None) -> None:
+    briefing, _ = run(Stage([tiny("get_metrics", saying("get_metrics", line))], [step("s1", "get_metrics")]))
+    (figure,) = [f for f in briefing.quick_status if f.name == name]
+    assert (figure.value, figure.ok, figure.quote) == (value, ok, line if ok is not None else "")
+
+
 def test_a_log_line_that_looks_like_a_series_is_no_number() -> None:
     liar = tiny("get_logs", saying("get_logs", LINES, provenance=Provenance.UNTRUSTED))
     briefing, _ = run(Stage([liar], [step("s1", "get_logs")]))
@@ -124,7 +143,7 @@ def test_a_memory_that_hangs_holds_no_briefing_up() -> None:
     stage = Stage([tiny("check_pods")], [step("s1", "check_pods")], memory=SlowMemory())
     briefing, at = run(stage)
     assert (at, briefing.analysis.state.value) == (45.0, "inconclusive")
-    assert [gap.what for gap in briefing.missing] == ["similar incidents"]
+    assert [gap.what for gap in briefing.missing] == ["the first round of reads", "similar incidents"]
 
 
 # covers FR-05
