@@ -33,9 +33,19 @@ class Reading:
             needles = tuple(n.splitlines()[0] for n in group if n)
             if not needles:
                 continue
-            found = next((line for line in self.lines if all(n in line for n in needles)), "")
-            if len(found.strip()) >= MIN_QUOTE:
-                return found.strip()
+            found = self._line(needles).strip()
+            if len(found) >= MIN_QUOTE:
+                return found
+        return ""
+
+    def _line(self, needles: tuple[str, ...]) -> str:
+        """The longest needle is looked for first: most lines do not have it."""
+        if any(n not in self.result.text for n in needles):
+            return ""
+        rarest = max(needles, key=len)
+        for line in self.lines:
+            if rarest in line and all(n in line for n in needles):
+                return line
         return ""
 
 

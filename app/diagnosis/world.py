@@ -72,8 +72,9 @@ class World:
         for name, chain in owners.items() if isinstance(owners, dict) else ():
             space, _, pod = str(name).rpartition("/")
             self.owners[(space or str(args.get("namespace", "")), pod)] = tuple(str(c) for c in chain)
-        known = {_event_key(e.item) for e in self.events}
-        self.events += [Seen(e, reading) for e in reading.items("events") if _event_key(e) not in known]
+        if told := reading.items("events"):
+            known = {_event_key(e.item) for e in self.events}
+            self.events += [Seen(e, reading) for e in told if _event_key(e) not in known]
 
     def _put(self, kind: str, seen: Seen) -> None:
         if seen.name:
