@@ -201,6 +201,11 @@ CASES = (
     Case("disk_full", lambda s: s.crashes(1, log="write /data/wal: no space left on device"), once_long_ago("no space left on device")),
     Case("certificate_expired", running_log("x509: certificate has expired or is not yet valid"), once_long_ago("certificate has expired")),
     Case(
+        "certificate_expiring",
+        running_log("certificate of store.example will expire in 3 days"),
+        running_log("certificate of store.example is valid, renewal in 30 days"),
+    ),
+    Case(
         "certificate_untrusted",
         running_log("x509: certificate signed by unknown authority"),
         once_long_ago("certificate signed by unknown authority"),

@@ -160,13 +160,23 @@ async def test_a_certificate_that_a_way_in_shows_is_the_cause(
 
 
 @pytest.mark.parametrize(("alert", "labels"), ALERTS[:2])
-async def test_a_certificate_that_ends_in_twenty_days_is_not_called_expired(tmp_path: Path, alert: str, labels: dict[str, str]) -> None:
+@pytest.mark.parametrize(("day", "left", "causes"), [("12-12", 20, []), ("12-28", 4, ["certificate_expiring"])])
+async def test_a_certificate_that_ends_soon_is_not_called_expired(
+    tmp_path: Path, alert: str, labels: dict[str, str], day: str, left: int, causes: list[str]
+) -> None:
     made = offline(tmp_path, way_in, alert, **labels)
-    made.now = datetime.fromisoformat("2119-12-12T00:00:00Z")
+    made.now = datetime.fromisoformat(f"2119-{day}T00:00:00Z")
     verdict, case = await with_probe(made, "valid")
     rows = [row for u in case.updates if u.outcome.result and u.step.tool == "check_http" for row in u.outcome.result.data["probes"]]
-    assert [row["certificate"]["daysLeft"] for row in rows if "certificate" in row] == [20]
-    assert not [h for h in verdict.hypotheses if h.cause.startswith("certificate")]
+    assert [row["certificate"]["daysLeft"] for row in rows if "certificate" in row] == [left]
+    assert [h.cause for h in verdict.hypotheses if h.cause.startswith("certificate")] == causes
+
+
+async def test_a_certificate_that_ends_soon_is_no_cause_of_other_troubles(tmp_path: Path) -> None:
+    made = offline(tmp_path, way_in, "ServiceUnavailable", service="cart")
+    made.now = datetime.fromisoformat("2119-12-28T00:00:00Z")
+    verdict, _ = await with_probe(made, "valid")
+    assert "certificate_expiring" not in [h.cause for h in verdict.hypotheses]
 
 
 @pytest.mark.parametrize(("certificate", "causes"), [("untrusted", []), ("other_name", []), ("expired", ["certificate_expired"])])

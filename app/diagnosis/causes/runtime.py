@@ -185,6 +185,14 @@ RULES = (
         actions=("read_log", "show_certificates"),
     ),
     CauseRule(
+        id="certificate_expiring",
+        needs=("endpoint_certificate_expiring", "log_certificate_expiring"),
+        strength=0.64,
+        mechanism="A TLS certificate that {pod} uses ends within days",
+        explains=frozenset(),
+        actions=("show_certificates",),
+    ),
+    CauseRule(
         id="certificate_untrusted",
         needs=("endpoint_certificate_untrusted", "log_certificate_untrusted"),
         strength=0.62,

@@ -75,6 +75,7 @@ CAUSES: dict[str, Meaning] = {
     "job_failed": Meaning("runtime", "Job", "a Job passed its back-off limit or deadline; its own cause is unknown"),
     "cron_job_suspended_or_missed": Meaning("runtime", "CronJob", "a CronJob is suspended, mis-scheduled or missed its window"),
     "certificate_expired": Meaning("runtime", "Workload", "a TLS certificate in use is past its date"),
+    "certificate_expiring": Meaning("runtime", "Workload", "a TLS certificate in use ends within days"),
     "certificate_untrusted": Meaning("runtime", "Workload", "the peer's certificate chain or name is not trusted"),
     "disk_full": Meaning("runtime", "Workload", "a volume or the container's writable layer is full"),
     "thread_or_descriptor_exhausted": Meaning("runtime", "Workload", "no more threads, file descriptors or sockets"),

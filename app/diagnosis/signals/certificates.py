@@ -3,7 +3,9 @@
 Of a Service's own address only the dates count: it is called by other names and inside the cluster, where other authorities
 are trusted than by the agent."""
 
+import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 from app.diagnosis.kube import matches, moment
 from app.diagnosis.reading import Reading, Seen, dig, rows
@@ -17,6 +19,9 @@ DISTRUSTED = {
     "wrong_name": "for another name",
     "not_yet_valid": "not valid yet",
 }
+# cert-manager renews when a third of the life is left (its default renewBefore), public rules warn at 7 to 30 days
+SOON_DAYS, SOON_SHARE = 14, 1 / 3
+_ASKED = re.compile(r"cert|ssl|tls", re.I)
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 
 
@@ -28,10 +33,15 @@ def find(world: World) -> Found:
 
 def _of(world: World, reading: Reading, row: JsonObject) -> Found:
     faults, sent = [str(f) for f in row.get("faults") or ()], row.get("certificate")
-    if not faults or not isinstance(sent, dict):
+    if not isinstance(sent, dict) or not (faults or _soon(world, sent)):
         return
     at, ended = f"{row.get('host')}:{row.get('port')}", str(sent.get("notAfter"))
     where = _behind(world, reading, row)
+    if not faults:
+        facts = {"pod": f"the endpoint {at}", "ended": ended}
+        claim = f"The certificate of {at} ends at {ended}, {sent.get('daysLeft')} days from now"
+        yield signal("endpoint_certificate_expiring", where, claim, cite(reading, (f"certificate of {at}", ended)), None, facts)
+        return
     if "expired" in faults:
         facts = {"pod": f"the endpoint {at}", "ended": ended}
         claim = f"The certificate of {at} ended at {ended}"
@@ -43,6 +53,14 @@ def _of(world: World, reading: Reading, row: JsonObject) -> Found:
         facts = {"pod": f"A client of {at}"}
         claim = f"The certificate of {at} is {' and '.join(wrong)}"
         yield signal("endpoint_certificate_untrusted", where, claim, cite(reading, (f"{at}", "tls_failure")), None, facts)
+
+
+def _soon(world: World, sent: JsonObject) -> bool:
+    """Where the alert is about certificates: less than two weeks are left, or of a short life less than a third."""
+    begins, ends = moment(sent.get("notBefore")), moment(sent.get("notAfter"))
+    if begins is None or ends is None or not any(_ASKED.search(a.name) for a in world.case.alerts):
+        return False
+    return ends - world.now < min(timedelta(days=SOON_DAYS), (ends - begins) * SOON_SHARE)
 
 
 def _behind(world: World, reading: Reading, row: JsonObject) -> ObjectRef:

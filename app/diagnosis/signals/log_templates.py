@@ -36,6 +36,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "log_broker_partition": ("partition", "mnesia", "leader", "inconsistent_database", "notenoughreplicas", "quorum"),
     "log_disk_full": ("space", "disk", "enospc"),
     "log_certificate_expired": ("cert",),
+    "log_certificate_expiring": ("cert",),
     "log_certificate_untrusted": ("cert",),
     "log_credentials": ("authentication failed", "access denied", "wrongpass", "noauth", "invalid username"),
     "log_connections_exhausted": ("connection", "pool"),
@@ -124,6 +125,11 @@ TEMPLATES = (
     ),
     _t("log_disk_full", "no space is left", r"no space left on device|\bENOSPC\b|disk (is )?full|disk quota exceeded"),
     _t("log_certificate_expired", "a certificate is past its date", r"certificate has expired|certificate expired|CERT_HAS_EXPIRED"),
+    _t(
+        "log_certificate_expiring",
+        "a certificate ends soon",
+        r"certificate\b.{0,80}\b(expires|expiring|(will|about to|going to) expire) (soon|(in|within) \d+(\.\d+)? ?(seconds?|minutes?|hours?|days?|[smhd]\b))",
+    ),
     _t(
         "log_certificate_untrusted",
         "a certificate is not trusted",
