@@ -88,10 +88,11 @@ def _owners(data: JsonObject) -> Iterator[JsonObject]:
     owners = data.get("owners")
     spaces = {p["metadata"]["name"]: str(p["metadata"].get("namespace") or "") for p in _objects(data.get("pods", []), "Pod")}
     for pod, chain in (owners if isinstance(owners, dict) else {}).items():
+        named, _, bare = pod.rpartition("/")  # of all namespaces
         links = [link.split("/", 1) for link in chain or () if isinstance(link, str) and link.count("/") == 1]
         for (kind, name), above in pairwise(links):
             references = [{"kind": above[0], "name": above[1], "controller": True}]
-            yield {"kind": kind, "metadata": {"name": name, "namespace": spaces.get(pod, ""), "ownerReferences": references}}
+            yield {"kind": kind, "metadata": {"name": name, "namespace": named or spaces.get(bare, ""), "ownerReferences": references}}
 
 
 def _refs_of(item: JsonObject) -> Iterator[ObjectRef]:

@@ -71,6 +71,7 @@ class Session:
         self._asked: set[str] = set()
         self._taken: list[ToolCall] = []
         self._refs: set[ObjectRef] = set()
+        self._targets: set[str] = set()
         self._objects: list[JsonObject] = []
         self._derived: list[JsonObject] = []
         self.target = resolve(alerts[0], (), parts.default_namespace)
@@ -146,6 +147,7 @@ class Session:
             dollars=self.usage.cost_usd,
             namespaces=frozenset(ref.namespace for ref in self._refs if ref.namespace),
             objects=frozenset(str(ref) for ref in self._refs),
+            targets=frozenset(self._targets),
         )
         self._taken.append(call)
         return context
@@ -207,6 +209,7 @@ class Session:
     def _admit(self, target: Target) -> None:
         """The target, its owners, the labels it rests on and, by the service map, what they call are in scope."""
         space = target.namespace or self._parts.default_namespace
+        self._targets |= {str(target.ref), *map(str, target.owners)}
         self._refs |= {target.ref, *target.owners, ObjectRef(kind="Namespace", namespace=space, name=space)}
         callers = {target.ref.name, *(owner.name for owner in target.owners), *target.believed.values()} - {""}
         called = {name for caller in callers for name in self._parts.service_map.get(caller, ())}

@@ -80,12 +80,21 @@ def impact(world: World, candidate: Candidate) -> str:
     without = sorted({str(s.facts.get("service")) for s in candidate.explains if s.kind.startswith("service_without") and s.facts.get("service")})
     parts = [cut(s.claim, 120) for s in short_of[:3]]
     parts += list({s.kind: cut(s.claim, 120) for s in candidate.explains if s.kind in ("errors_rose", "latency_rose")}.values())
+    if candidate.object.kind == "Node":
+        parts += [n for n in [_on_node(world, candidate.object.name)] if n]
     if without:
         parts.append("no ready endpoint: " + ", ".join(without[:5]))
     callers = world.callers_of(candidate.object.name)[:5]
     if callers:
         parts.append("called by " + ", ".join(callers))
     return "; ".join(parts) or f"seen on {short(candidate.object)}; no other object shows it"
+
+
+def _on_node(world: World, node: str) -> str:
+    """Of a node whose pods were read in all namespaces."""
+    told = [r.result.data.get("on_node") for r in world.readings if r.tool == "check_pods"]
+    found = next((t for t in told if isinstance(t, dict) and t.get("node") == node), None)
+    return f"{found['pods']} pods of {len(found['workloads'])} workloads on this node" if found else ""
 
 
 def would_change(candidate: Candidate, rest: tuple[Candidate, ...]) -> tuple[str, ...]:

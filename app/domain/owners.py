@@ -54,6 +54,17 @@ def owner_chain(ref: ObjectRef, known: Index) -> tuple[ObjectRef, ...]:
     return tuple(o for o in chain if o.kind != "Node")
 
 
+def deployment_of(pod: JsonObject) -> tuple[ObjectRef, ...]:
+    """The Deployment above a pod whose ReplicaSet was not read: a ReplicaSet is named after its Deployment and the hash of its
+    template. () where the names do not fit."""
+    meta = pod.get("metadata", {})
+    owner, digest = controller_of(pod), (meta.get("labels") or {}).get("pod-template-hash")
+    name = str(owner.get("name") or "") if owner is not None and owner.get("kind") == "ReplicaSet" else ""
+    if not digest or not name.endswith(f"-{digest}"):
+        return ()
+    return (ObjectRef(kind="Deployment", namespace=str(meta.get("namespace") or ""), name=name.removesuffix(f"-{digest}")),)
+
+
 def node_name(address: str, known: Index) -> str:
     """The Node that has this address or host name, "" if none of those read does."""
     for (kind, _, name), item in sorted(known.items(), key=lambda pair: pair[0]):

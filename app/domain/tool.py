@@ -149,7 +149,8 @@ class CallContext(Frozen):
     """What the gates judge a call by; made by the engine for each call.
 
     `taken` are the earlier calls of this investigation, in order, replayed ones included. `namespaces` and `objects`
-    (as `Kind/ns/name`) are what the call may touch; an empty namespace set means only cluster-scoped reads.
+    (as `Kind/ns/name`) are what the call may touch; an empty namespace set means only cluster-scoped reads. `targets` are
+    those that the alerts themselves are about.
     """
 
     investigation_id: str
@@ -163,3 +164,4 @@ class CallContext(Frozen):
     dollars: float = 0.0
     namespaces: frozenset[str] = frozenset()
     objects: frozenset[str] = frozenset()
+    targets: frozenset[str] = frozenset()

@@ -48,6 +48,7 @@ def _returned(data: JsonObject) -> Iterator[ObjectRef]:
         for item in items if isinstance(items, list) else [items]:
             meta = item.get("metadata") if isinstance(item, dict) else None
             if isinstance(meta, dict) and isinstance(meta.get("name"), str):
-                chain = owners.get(meta["name"]) if kind == "Pod" and isinstance(owners, dict) else None
+                full = f"{meta.get('namespace')}/{meta['name']}"  # as check_pods names pods of all namespaces
+                chain = owners.get(full, owners.get(meta["name"])) if kind == "Pod" and isinstance(owners, dict) else None
                 top, _, name = str(chain[-1]).partition("/") if isinstance(chain, list) and chain else (kind, "", meta["name"])
                 yield ObjectRef(kind=top, namespace=str(meta.get("namespace") or ""), name=name)

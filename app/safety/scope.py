@@ -38,6 +38,10 @@ class ScopeGate:
             return _out(f"namespace {namespace}")
         if not namespace and not self._rules.cluster_wide and "namespace" in type(arguments).model_fields:
             return _out("a read over all namespaces")
+        everywhere = not namespace and "namespace" in type(arguments).model_fields and spec.source == "kubernetes"
+        if everywhere and (node := given.get("node")) and f"Node//{node}" not in context.targets:
+            note = f"Out of scope: pods of all namespaces are read of a node only that the alert is about, and it is not about {node}."
+            return Refusal(reason=Reason.SCOPE, note=note)
         for argument, kind in NAMED.items():
             for name in _names(given.get(argument)):
                 if not any(_fits(item, kind, namespace, name) for item in context.objects if item.endswith(f"/{name}")):

@@ -353,6 +353,14 @@ def test_what_a_source_returned_may_be_asked_about_and_nothing_else() -> None:
     assert len(of_type(events, EventType.TARGET)) == 2
 
 
+def test_what_runs_on_the_node_of_the_alert_is_in_scope_in_all_namespaces_and_that_of_no_other_node() -> None:
+    nodes = {"nodes": [{"metadata": {"name": "n1"}}, {"metadata": {"name": "n2"}}]}
+    look = [step("s2", "look", node="n1"), step("s3", "look", node="n2"), step("s4", "look", node="n2", namespace="default")]
+    stage = Stage([tiny("check_nodes", lambda _: result("check_nodes", data=nodes)), tiny("look")], [step("s1", "check_nodes")], rounds=[look])
+    run(stage, [], alert(service="", labels={"alertname": "KubeNodeNotReady", "node": "n1"}))
+    assert [status for _, status, _ in steps(stage)] == ["success", "success", "blocked", "success"]
+
+
 def test_the_report_takes_the_worst_severity_and_the_alerts_of_the_first_run() -> None:
     stage = Stage([tiny("check_pods")], [step("s1", "check_pods")])
     first, second = alert(severity=Severity.P3), alert(id="a2", severity=Severity.P1)

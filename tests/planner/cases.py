@@ -17,7 +17,7 @@ NOW = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
 WINDOW = Window(start=NOW - timedelta(hours=1), end=NOW)
 # The arguments of the tool contract: name -> (required, other).
 CONTRACT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "check_pods": (("namespace",), ("service", "workload", "node")),
+    "check_pods": ((), ("namespace", "service", "workload", "node")),
     "describe_pod": (("namespace", "pod"), ()),
     "get_logs": (("namespace", "pod"), ("container", "previous", "tail_lines", "since_minutes")),
     "check_events": (("namespace",), ("kind", "name")),

@@ -164,6 +164,18 @@ async def test_a_call_stays_with_what_the_alert_is_about(args: dict[str, Any], f
     assert ((await ask(door(tiny("look")), args=args)).reason is None) is fits
 
 
+async def test_what_runs_on_a_node_in_all_namespaces_is_read_of_the_alerts_own_node_only() -> None:
+    async def reason(tool: str, node: str, namespace: str = "") -> Reason | None:
+        things = {"objects": frozenset({"Node//n1", "Node//n2", "Namespace/shop/shop"}), "targets": frozenset({"Node//n1"})}
+        executor = door(tiny("look"), tiny("measure", source="prometheus"), sources=frozenset({"kubernetes", "prometheus"}))
+        return (await ask(executor, tool, {"node": node, "namespace": namespace}, **things)).reason
+
+    assert await reason("look", "n1") is None
+    assert await reason("look", "n2") is Reason.SCOPE
+    assert await reason("look", "n2", "shop") is None
+    assert await reason("measure", "n2") is None
+
+
 async def test_reads_over_all_namespaces_can_be_forbidden() -> None:
     assert (await ask(door(tiny("look"), scope=ScopeRules(cluster_wide=False)), args={"namespace": ""})).reason is Reason.SCOPE
 
