@@ -113,9 +113,20 @@ def summary(rows: list[Judged]) -> Score:
         top3=_share([r.top3 for r in faults]),
         macro_top1=round(sum(_share([r.top1 for r in group]) for group in kinds.values()) / len(kinds), 4) if kinds else 0.0,
         false_alarms=sum(r.false_alarm for r in rows),
-        calibration_error=calibration_error([(r.confidence, r.top1) for r in rows if r.confidence is not None]),
+        calibration_error=calibration_error(_stated(rows)),
         wrong=tuple(r.snapshot for r in rows if r.false_alarm or (not r.healthy and not r.top1)),
     )
+
+
+def confidences(root: Path, verdicts: Iterable[str]) -> list[tuple[float, bool]]:
+    """Of each verdict that names a cause: how sure it was of the first one, and whether that was right. For the calibration
+    error over several folders."""
+    lines = [json.loads(line) for line in verdicts]
+    return _stated([_judged(root, line) for line in lines if _folder(root, line) is not None])
+
+
+def _stated(rows: list[Judged]) -> list[tuple[float, bool]]:
+    return [(r.confidence, r.top1) for r in rows if r.confidence is not None]
 
 
 def calibration_error(pairs: list[tuple[float, bool]]) -> float | None:
