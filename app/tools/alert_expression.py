@@ -12,7 +12,7 @@ from typing import Any
 import promql_parser as pp
 
 from app.domain.errors import ToolFailure
-from app.tools.promql import checked
+from app.tools.promql import checked, walk
 
 COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
@@ -65,6 +65,14 @@ def reads_series(query: str) -> bool:
     except ToolFailure:
         return False
     return True
+
+
+def looks_at_nothing(expression: str) -> bool:
+    """Whether it is good PromQL of constants alone (`vector(1)`, a heartbeat); such an expression has nothing to replay."""
+    try:
+        return not any(isinstance(n, pp.VectorSelector) for n in walk(pp.parse(expression)))
+    except ValueError:
+        return False
 
 
 def constant(node: Any) -> float | None:

@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, Field
 from app.domain.errors import ToolFailure
 from app.domain.frozen import JsonObject
 from app.domain.tool import Provenance, ToolContext, ToolResult, ToolStatus, Window
-from app.tools.alert_expression import Parts, reads_series, split
+from app.tools.alert_expression import Parts, looks_at_nothing, reads_series, split
 from app.tools.alert_history import Grid, History, State, agree, facts, histories, lines, value_at
 from app.tools.answers import Arguments, Findings, Reading, answer, read_spec
 from app.tools.prometheus_client import MAX_SPAN, Matrix, PrometheusClient, Series
@@ -71,6 +71,9 @@ class ReplayAlert:
         if not expression:
             none = f"No alerting rule {arguments.alert or 'of an unnamed alert'} in Prometheus"
             return answer(self.spec, reading, Findings(ToolStatus.NOT_FOUND, none))
+        if looks_at_nothing(expression):
+            heartbeat = f"{arguments.alert or 'The alert'} looks at no series: it fires all the time, by intention"
+            return answer(self.spec, reading, Findings(ToolStatus.NO_DATA, heartbeat, [f"expression (from {origin}): {expression}"]))
         checked(expression)
         window = _window(arguments, context, reading)
         started = arguments.starts_at.timestamp() if arguments.starts_at else None

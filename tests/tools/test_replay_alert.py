@@ -106,6 +106,12 @@ async def test_nothing_measured_is_no_data_and_not_no_errors() -> None:
     assert "give" in got.summary and "holds" not in got.text
 
 
+@pytest.mark.parametrize("expression", ["vector(1)", "1 + 1"])
+async def test_a_heartbeat_has_nothing_to_replay(expression: str) -> None:
+    got = await replay(expression=expression)
+    assert (got.status, got.summary) == (ToolStatus.NO_DATA, "QueueLong looks at no series: it fires all the time, by intention")
+
+
 async def test_series_of_others_are_shown_with_a_note_where_none_has_the_labels() -> None:
     got = await replay(queue("web", -25))
     assert got.data["own"] is False
@@ -148,7 +154,6 @@ async def test_without_an_expression_the_rule_of_that_name_and_labels_is_replaye
     "hostile",
     [
         '{__name__=~".+"} > 0',
-        "vector(1)",
         'up{job="x"} > 0; drop',
         "http://attacker/graph?g0.expr=up",
         "rate(x[30d]) > 0",
