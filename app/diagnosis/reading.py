@@ -62,11 +62,16 @@ class Seen:
 
     @property
     def name(self) -> str:
-        return str(self.at("metadata", "name") or "")
+        return self._meta("name")
 
     @property
     def namespace(self) -> str:
-        return str(self.at("metadata", "namespace") or "")
+        return self._meta("namespace")
+
+    def _meta(self, field: str) -> str:
+        """Asked for a thousand times in one assessment."""
+        meta = self.item.get("metadata")
+        return str(meta.get(field) or "") if isinstance(meta, dict) else ""
 
 
 def dig(item: Any, *path: str) -> Any:

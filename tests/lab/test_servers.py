@@ -153,6 +153,14 @@ async def test_units_of_a_node_are_streams() -> None:
     assert found["result"] == [{"stream": {"node": "node-a", "unit": "kubelet"}, "values": [[str(at), line]]}]
 
 
+async def test_a_line_with_a_local_time_that_lies_ahead_was_received_by_now() -> None:
+    ahead = "     Active: inactive (dead) since Sun 2026-03-01 19:58:00 CST; 2min ago"
+    told = World(now=NOW, objects_of=lambda: {"Node": [NODE]}, logs_of=lambda: {"kube-system/node-a/kubelet": ahead})
+    async with LabServers(told) as lab, http(lab.addresses.loki) as client:
+        found = (await client.get("/loki/api/v1/query_range", params={"query": '{node="node-a"}', "end": NOW.isoformat()})).json()
+    assert found["data"]["result"][0]["values"] == [[str(int(NOW.timestamp()) * 10**9), ahead]]
+
+
 async def test_a_log_query_keeps_to_window_direction_and_limit() -> None:
     early = await loki('{node=~".+"}', end="2026-03-01T11:58:30Z")
     assert [v[1] for v in early.json()["data"]["result"][0]["values"]] == ["2026-03-01T11:58:00Z kubelet started"]

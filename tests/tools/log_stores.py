@@ -39,7 +39,7 @@ def loki(streams: Sequence[tuple[dict[str, str], Sequence[tuple[int, str]]]], mo
 
 
 def elasticsearch(indices: Mapping[str, Sequence[dict[str, Any]]], key: str = "") -> Handler:
-    """Documents by index, `@timestamp` in milliseconds since 1970 for sorting. Understands bool, term, range, exists, match_phrase."""
+    """Documents by index, `@timestamp` in milliseconds since 1970 for sorting. Understands bool, term, terms, range, exists, match_phrase."""
 
     def handle(asked: Asked) -> Reply:
         if key and asked.headers.get("authorization") != f"ApiKey {key}":
@@ -70,4 +70,6 @@ def _fits(document: dict[str, Any], query: dict[str, Any]) -> bool:
     [(field, value)] = told.items()
     if kind == "match_phrase":
         return all(word.lower() in document[field].lower() for word in re.findall(r"\w+", value["query"]))
+    if kind == "terms":
+        return document.get(field) in value
     return kind == "range" or document.get(field) == value

@@ -1,6 +1,7 @@
 """search_logs against real HTTP servers: what is asked of Loki and of Elasticsearch, paging, faults, and what the answers say."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -120,6 +121,18 @@ async def test_labels_are_named_as_they_are_here(context: ToolContext) -> None:
     assert "secret" not in got.model_dump_json()
     with pytest.raises(ValueError, match="expected name=value"):
         renamed(LokiLabels(), ["pods=pod"])
+
+
+async def test_a_unit_without_a_suffix_is_also_the_service_of_that_name(context: ToolContext) -> None:
+    named = [{"host.name": "n1", "systemd.unit": unit} for unit in ("kubelet.service", "kubelet", "kubelet.socket", "containerd.service")]
+    stored = {"logs-a-b": [{"@timestamp": START * 1000 + n, "message": f"line of {d['systemd.unit']}", **d} for n, d in enumerate(named)]}
+    fields = {"fields": renamed(ElasticsearchFields(), ["node=host.name", "unit=systemd.unit"])}
+    got, _ = await ask(context, elasticsearch(stored), "elasticsearch", fields, node="n1", unit="kubelet")
+    assert [line.split()[-1] for line in got.data["lines"]] == ["kubelet.service", "kubelet"]
+    _, asked = await ask(context, loki([]), node="n1", unit="k3s-agent")
+    selector = asked[0].one("query")
+    pattern = json.loads(selector.partition("unit=~")[2].rstrip("}"))
+    assert [bool(re.fullmatch(pattern, u)) for u in ("k3s-agent", "k3s-agent.service", "k3s-agent.socket", "k3sxagent")] == [True, True, False, False]
 
 
 @pytest.mark.parametrize("text", ['a"b', "back\\slash", "`tick`", "{x}", "%s |= y", "ünï", "tab\there", "\x01", "a\nb"])
