@@ -39,7 +39,7 @@ def asked(case: CaseFile) -> list[str]:
     return [u.step.tool for u in case.updates]
 
 
-@pytest.mark.parametrize("mesh", ["istio", "linkerd", "service graph"])
+@pytest.mark.parametrize("mesh", ["service graph", *(pytest.param(m, marks=pytest.mark.slow) for m in ("istio", "linkerd"))])
 def test_the_end_of_a_chain_of_slow_calls_is_blamed_by_the_edges_of_a_mesh(mesh: str, tmp_path: Path) -> None:
     scene = slow_shop(environment=False)
     scene.metrics += matrix(mesh, START, ("cart", "store"))

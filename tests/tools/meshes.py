@@ -1,10 +1,10 @@
 """Series of a small shop as meshes and tracing write them: web calls cart, cart calls store. From the onset on those that are ill are slow
-and fail a third of the calls. One hour, 15 s apart; for the lab's Prometheus as a matrix, for a real one as OpenMetrics."""
+and fail a third of the calls. One hour, a minute apart; for the lab's Prometheus as a matrix, for a real one as OpenMetrics."""
 
 from collections.abc import Iterator
 from typing import Any
 
-SPAN, SCRAPE, ONSET = 3600, 15, 2400
+SPAN, SCRAPE, ONSET = 3600, 60, 2400
 RATE = 10.0
 NAMESPACE = "shop"
 EDGES = (("web", "cart"), ("cart", "store"))

