@@ -31,22 +31,23 @@ def with_more(book: Method, case: CaseFile, holes: dict[str, str]) -> Method:
     for source, (tool, reason, names) in RECORDS.items():
         if source in case.sources and len(steps) < MOST and all(s.tool != tool for s in steps):
             steps = _after_deploys(steps, Template(tool=tool, reason=reason), names, words)
-    return book if len(steps) == len(book.steps) else book.model_copy(update={"steps": tuple(steps)})
+    return book if tuple(steps) == book.steps else book.model_copy(update={"steps": tuple(steps)})
 
 
 def _probed(steps: tuple[Template, ...], words: frozenset[str], case: CaseFile, holes: dict[str, str]) -> tuple[Template, ...]:
     """With the probe first, unless the playbook has one that the target fills."""
     asks = any_matches(ENDPOINTS, words) and not any_matches(OWN_PROBES, words)
     there = any(s.tool == "check_http" and not fill(s, holes)[1] for s in steps)
-    if "http" not in case.sources or not asks or there or len(steps) >= MOST:
+    # What a prober asked is a label of its alert. The tool takes it for the name of a configured target and goes nowhere else.
+    instance = case.alert.labels.get("instance", "")
+    asked = {"target": instance} if NAMEABLE.fullmatch(instance) else {}
+    if "http" not in case.sources or not asks or len(steps) >= MOST or (there and "://" not in instance):
         return steps
     for args in (ASKED_INGRESS, *ASKED) if holes.get("kind") == "Ingress" else ASKED:
         wanted = {hole for text in args.values() for hole, _ in HOLE.findall(text)}
         if all(NAMEABLE.fullmatch(holes.get(hole, "")) for hole in wanted):
-            return _with_probe(steps, args)
-    # What a prober asked is a label of its alert. The tool takes it for the name of a configured target and goes nowhere else.
-    instance = case.alert.labels.get("instance", "")
-    return _with_probe(steps, {"target": instance}) if NAMEABLE.fullmatch(instance) else steps
+            return _with_probe(steps, {**args, **(asked if "://" in instance else {})})
+    return _with_probe(steps, asked) if asked else steps
 
 
 def _with_probe(steps: tuple[Template, ...], args: dict[str, str]) -> tuple[Template, ...]:

@@ -45,6 +45,11 @@ def test_records_of_deliveries_are_read_after_the_rollouts_and_only_where_config
         ("ProbeFailed", PROBER, {"target": "https://shop.example/health/"}),
         ("BlackboxProbeHttpFailure", PROBER, {"target": "https://shop.example/health/"}),
         ("SSLCertExpiring", PROBER, {"target": "https://shop.example/health/"}),
+        (
+            "SSLCertExpiring",
+            {**PROBER, "service": "cart", "namespace": "shop"},
+            {"namespace": "shop", "service": "cart", "target": "https://shop.example/health/"},
+        ),
         ("SSLCertExpiring", {"service": "cart", "namespace": "shop"}, {"namespace": "shop", "service": "cart"}),
         ("IngressCertificateExpiry", {"namespace": "shop", "ingress": "front"}, {"namespace": "shop", "service": "front"}),
         ("KubeletClientCertificateExpiration", {"node": "worker-1"}, {"service": "worker-1"}),
@@ -54,6 +59,7 @@ def test_records_of_deliveries_are_read_after_the_rollouts_and_only_where_config
 def test_an_alert_about_a_certificate_or_a_prober_asks_the_endpoint_first(name: str, labels: dict[str, str], args: dict[str, str]) -> None:
     probes = [(n, s.args) for n, s in enumerate(steps(name, labels)) if s.tool == "check_http"]
     assert probes == [(0, args)]
+    assert [s.args for s in steps(name, labels, frozenset({"http"})) if s.tool == "check_http"] == [args]
     without = steps(name, labels, frozenset({"kubernetes", "prometheus"}))
     assert [s for s in without if s.tool == "check_http"] == [] or "service" in labels
 

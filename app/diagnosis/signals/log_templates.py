@@ -128,7 +128,7 @@ TEMPLATES = (
     _t(
         "log_certificate_expiring",
         "a certificate ends soon",
-        r"certificate\b.{0,80}\b(expires|expiring|(will|about to|going to) expire) (soon\b|(in|within) \d+(\.\d+)? ?(minutes?|hours?|days?|[smhd]\b))",
+        r"certificate\b.{0,80}\b(expires|expiring|(will|about to) expire) (soon\b|(in|within) \d+(\.\d+)? ?(minutes?|hours?|days?|[smhd]\b))",
     ),
     _t(
         "log_certificate_untrusted",
