@@ -30,7 +30,7 @@ def _verdict(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, .
     strong = [c for c in ranked if c.confidence >= LIKELY and not c.beaten_by]
     if strong:
         return _named(world, found, (*strong, *(c for c in ranked if c not in strong)))
-    troubles = [s for s in found if s.kind in TROUBLE]
+    troubles = [s for s in found if s.kind in TROUBLE or (s.kind == "alert_condition_holds" and _is_measured(world))]
     if not troubles and not ranked and _enough(world, found):
         return _healthy(world, found)
     return _open(world, found, ranked, troubles)
@@ -50,7 +50,6 @@ TROUBLE = {
     "errors_rose",
     "latency_rose",
     "target_down",
-    "alert_condition_holds",
     "log_dns_failure",
     "log_connection_refused",
 }
@@ -125,15 +124,20 @@ def timeline(world: World, found: tuple[Signal, ...], named: tuple[Candidate, ..
     return tuple(sorted(unique.values(), key=lambda m: (m.at, m.what)))[:20]
 
 
-# Alerts about what only series show: without series there is no all-clear.
+# Alerts about what only series show: there is no all-clear without series, nor while the alert's own condition holds. A
+# condition on a cause (memory above a share of its limit) may hold while nothing suffers from it.
 _MEASURED = re.compile(r"latency|slow|error|throughput|traffic|saturation|degraded|quality|cpu|throttl", re.I)
+
+
+def _is_measured(world: World) -> bool:
+    return any(_MEASURED.search(a.name) for a in world.case.alerts)
 
 
 def _enough(world: World, found: tuple[Signal, ...]) -> bool:
     """Was enough read to say that nothing is wrong? Pods, and one independent view; nodes when the alert is about one;
     series of what the alert measures when it is about that."""
     tools = {r.tool for r in world.readings}
-    if "prometheus" in world.case.sources and any(_MEASURED.search(a.name) for a in world.case.alerts):
+    if "prometheus" in world.case.sources and _is_measured(world):
         measured = any(r.tool == "get_metrics" and r.items("series") for r in world.readings)
         measured = measured or any(s.kind == "alert_condition_over" for s in found)
         return measured and (world.case.target.ref.kind != "Node" or "check_pods" in tools)  # what suffers are the node's pods

@@ -1,8 +1,8 @@
 """A verdict -> the same with what the alert itself measured: value against threshold, and whether that still holds. Called by
 `conclude`.
 
-What an alert's own condition says stands beside every verdict; one that is over supports that nothing is wrong now, and one
-that holds forbids to say so (`conclude.TROUBLE`)."""
+What an alert's own condition says stands beside every verdict. One that is over supports that nothing is wrong now; one that
+holds forbids to say so where only series show what the alert is about (`conclude`)."""
 
 from app.diagnosis.citing import evidence_of
 from app.diagnosis.narrative import cut
@@ -21,7 +21,8 @@ def with_measure(world: World, found: tuple[Signal, ...], verdict: Verdict) -> V
         return verdict
     changed: JsonObject = {"evidence": _with_evidence(world, own, verdict), "timeline": _with_moment(world, own, verdict)}
     if own.kind == HOLDS:
-        impact = verdict.impact if own.claim in verdict.impact else cut(f"{own.claim}; {verdict.impact}", IMPACT)
+        rest = "nothing that was read suffers from it" if verdict.state is VerdictState.NOT_A_PROBLEM else verdict.impact
+        impact = verdict.impact if own.claim in verdict.impact else cut(f"{own.claim}; {rest}", IMPACT)
         return verdict.model_copy(update=changed | {"impact": impact})
     if verdict.state is VerdictState.NOT_A_PROBLEM:
         reason = f"{own.claim}; {verdict.confidence_reason}"

@@ -28,7 +28,7 @@ def investigate(scene: Scene, folder: Path, expression: str = EXPRESSION) -> tup
 def queue(before: float, after: float, **labels: str) -> Scene:
     """A healthy shop and a queue; the alert is about the queue of `cart`."""
     scene = shop()
-    scene.labels = {"alertname": "QueueFillingUp", "namespace": NS, "service": "cart", **labels}
+    scene.labels = {"alertname": "QueueFillingUp", "namespace": NS, "service": "cart"} | labels
     scene.series("queue_length", {"namespace": NS, "service": "cart"}, before, after)
     return scene
 
@@ -47,10 +47,17 @@ def test_a_condition_that_is_over_supports_that_nothing_is_wrong(tmp_path: Path)
     ]
 
 
-def test_while_its_own_condition_holds_no_alert_is_called_no_problem(tmp_path: Path) -> None:
-    verdict, _ = investigate(queue(3, 80), tmp_path)
+def test_while_its_own_condition_holds_an_alert_about_what_only_series_show_is_not_called_no_problem(tmp_path: Path) -> None:
+    verdict, _ = investigate(queue(3, 80, alertname="QueueErrors"), tmp_path)
     assert verdict.state is VerdictState.INCONCLUSIVE
-    assert "QueueFillingUp: the condition still holds (80 > 50)" in verdict.impact and verdict.impact.count("80 > 50") == 1
+    assert verdict.impact == "QueueErrors: the condition still holds (80 > 50)"
+    assert "value 80 > threshold 50: the condition still holds" in evidence_of(verdict)[0]
+
+
+def test_a_condition_may_hold_while_nothing_suffers_from_it_and_the_verdict_says_so(tmp_path: Path) -> None:
+    verdict, _ = investigate(queue(3, 80), tmp_path)
+    assert verdict.state is VerdictState.NOT_A_PROBLEM
+    assert verdict.impact == "QueueFillingUp: the condition still holds (80 > 50); nothing that was read suffers from it"
     assert "value 80 > threshold 50: the condition still holds" in evidence_of(verdict)[0]
     assert any(m.what.startswith("The condition of QueueFillingUp was first met") for m in verdict.timeline)
 
