@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from math import inf
 from statistics import median
 
 from pydantic import Field, model_validator
@@ -16,7 +17,7 @@ from app.tools.prometheus_client import PrometheusClient, Series
 from app.tools.series_text import clock, points, short
 
 MAX_EDGES = 100
-YOUNG = 300.0  # seconds after the window's start from which on an edge counts as one that was not there before
+YOUNG = 300.0  # seconds after the first edge of all from which on an edge counts as one that was not there before
 
 
 class GetServiceMapArguments(Arguments):
@@ -59,13 +60,14 @@ class GetServiceMap:
         if not got.edges:
             return answer(self.spec, got.reading, await self._none(what, got, window))
         since = (context.now - timedelta(minutes=a.since_minutes)).timestamp() if a.since_minutes else None
-        told = [(_as_json(e, since, window), e) for e in got.edges]
-        told.sort(key=lambda pair: not any("after" in m for m in pair[0]["measures"].values()))
+        earliest = min((_begins(e) for e in got.edges), default=0.0)
+        told = [_as_json(e, since, earliest) for e in got.edges]
+        told.sort(key=lambda edge: not any("after" in m for m in edge["measures"].values()))
         if len(told) > MAX_EDGES:
             got.reading.truncated.append(f"{len(told)} edges, {MAX_EDGES} shown, those that moved first")
         callers = sorted({e.caller.name for e in got.edges if {e.callee.name, *e.also} & set(names)})
         callees = sorted({e.callee.name for e in got.edges if e.caller.name in names})
-        shown = [edge for edge, _ in told[:MAX_EDGES]]
+        shown = told[:MAX_EDGES]
         data: JsonObject = {"callers": callers, "callees": callees, "edges": shown, "total": len(told)}
         return answer(self.spec, got.reading, Findings(ToolStatus.OK, _summary(what, names, data), [_line(e) for e in shown], data, window))
 
@@ -83,9 +85,14 @@ class GetServiceMap:
         return Findings(ToolStatus.NO_DATA, "No mesh or trace metric tells who calls whom here", data=data, window=window)
 
 
-def _as_json(edge: Edge, since: float | None, window: Window) -> JsonObject:
+def _begins(edge: Edge) -> float:
+    """Unix seconds of its first value, infinite where it has none."""
+    return min((s.values[0][0] for _, s in edge.measures.values() if s.values), default=inf)
+
+
+def _as_json(edge: Edge, since: float | None, earliest: float) -> JsonObject:
     measures = {name: _measured(query, series, since) for name, (query, series) in edge.measures.items()}
-    begins = min((s.values[0][0] for _, s in edge.measures.values() if s.values), default=0.0)
+    begins = _begins(edge)
     found: JsonObject = {
         "caller": edge.caller.name,
         "caller_namespace": edge.caller.namespace,
@@ -95,7 +102,7 @@ def _as_json(edge: Edge, since: float | None, window: Window) -> JsonObject:
         "source": edge.family,
         "measures": {name: m for name, m in measures.items() if m},
     }
-    return found | ({"first_seen": begins} if begins > window.start.timestamp() + YOUNG else {})
+    return found | ({"first_seen": begins} if earliest + YOUNG < begins < inf else {})
 
 
 def _measured(query: str, series: Series, since: float | None) -> JsonObject:

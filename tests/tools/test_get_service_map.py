@@ -116,6 +116,18 @@ async def test_before_and_after_are_told_apart_where_the_caller_says() -> None:
     assert measures["request_rate"]["before"] == pytest.approx(measures["request_rate"]["after"])
 
 
+async def test_an_edge_that_was_not_there_before_says_since_when() -> None:
+    def late(row: dict[str, Any]) -> dict[str, Any]:
+        new = row["metric"]["client"] == "cart"
+        return {**row, "values": row["values"][30:]} if new else row
+
+    got = await ask([late(r) for r in matrix("service graph", START, ())], service="cart")
+    assert [(e["caller"], e.get("first_seen", 0) > START + 1_800) for e in got.data["edges"]] == [("cart", True), ("web", False)]
+    assert ", first seen 09:3" in got.text.splitlines()[0]
+    young = await ask([{**r, "values": r["values"][30:]} for r in matrix("service graph", START, ())], service="cart")
+    assert not any("first_seen" in e for e in young.data["edges"])
+
+
 async def test_where_every_call_fails_the_share_is_one_though_no_good_series_exists() -> None:
     rows = [r for r in matrix("istio", START) if r["metric"].get("response_code") != "200"]
     got = await ask(rows, namespace="shop", service="store")
