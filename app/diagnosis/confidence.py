@@ -42,7 +42,7 @@ def stated(world: World, ordered: tuple[Candidate, ...], leading: int, unread: i
             reasons.append(f"{rivals[0].rule.id} explains it nearly as well")
         if unread and number < leading and value < SEEN_TWICE:
             value -= min(MISSING * unread, MOST_MISSING)
-            reasons.append(f"{unread} sources gave no answer")
+            reasons.append(_unread(unread))
         ceiling = found[-1].confidence if found else 1.0
         found.append(replace(candidate, confidence=round(max(min(value, ceiling), LOWEST), 3), grade=", ".join(reasons)))
     return tuple(found)
@@ -110,5 +110,9 @@ def all_clear(world: World, unread: int) -> tuple[float, str]:
     if past:
         parts.append(f"what was wrong has ended: {past[0]}")
     if unread:
-        parts.append(f"{unread} sources gave no answer")
+        parts.append(_unread(unread))
     return round(value, 3), "; ".join(parts)
+
+
+def _unread(count: int) -> str:
+    return f"{count} source{'' if count == 1 else 's'} gave no answer"

@@ -4,11 +4,13 @@ Pure. `store` decides with these keys whether an alert joins a recent investigat
 verdict does not reach is split off again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from app.domain.alert import Alert
 from app.domain.resolver import KINDS, POD_SUFFIX, resolve
 from app.domain.target import ObjectRef
+
+MOST_LOOKED_AT = 100  # alerts of one body: a longer one is a storm, and has to be taken quickly
 
 
 def place(ref: ObjectRef) -> str:
@@ -43,6 +45,19 @@ def near(key: str, other: str) -> bool:
     cluster, space = _where(key)
     other_cluster, other_space = _where(other)
     return cluster == other_cluster and (space == other_space or not space or not other_space)
+
+
+def in_turn(alerts: Sequence[Alert]) -> list[tuple[int, Alert]]:
+    """The alerts of one body with their positions, in the order in which they ask for an investigation, whatever order they
+    were sent in: first those about what serves, whose investigation reads its nodes too; then those about a place or a node.
+    Alerts that ask alike keep their order; so do all of a body too long to look at each."""
+    if not 1 < len(alerts) <= MOST_LOOKED_AT:
+        return list(enumerate(alerts))
+    return sorted(enumerate(alerts), key=lambda one: _late(one[1]))
+
+
+def _late(alert: Alert) -> bool:
+    return resolve(alert).ref.kind in ("Node", "Namespace", "Cluster", "Rule", "Target")
 
 
 def reached_keys(key: str, reached: Iterable[str]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from app.domain.alert import Alert, AlertStatus, Source
+from app.domain.grouping import in_turn
 from app.domain.reason import Reason
 from app.store.columns import indexed
 from app.store.coverage import Coverage, Rules
@@ -38,10 +39,10 @@ class Acceptance:
         self._rows: list[dict[str, Any]] = []
 
     def take(self, alerts: Sequence[Alert]) -> None:
-        """Put every alert into the ledger, in the order they were sent."""
+        """Put every alert into the ledger, at the position it was sent at; the order in which they ask for work is not the sender's."""
         for source in {alert.source for alert in alerts}:
             self._read(source, [alert for alert in alerts if alert.source is source])
-        for position, alert in enumerate(alerts):
+        for position, alert in in_turn(alerts):
             row = self._row(position, alert)  # may write, and so begin a new list of rows
             self._rows.append(row)
         self._write()

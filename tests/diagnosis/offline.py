@@ -18,6 +18,7 @@ from app.agent.filling import Unfilled, fill
 from app.diagnosis.diagnosis import RulesDiagnosis
 from app.domain.alert import Alert, Source
 from app.domain.case import CaseFile
+from app.domain.grouping import in_turn
 from app.domain.memory import Recalled
 from app.domain.owners import selects
 from app.domain.plan import Step, StepUpdate
@@ -179,7 +180,7 @@ class Offline:
         return StepUpdate(number=number, step=step, outcome=Outcome(call=call, status=status, result=result))
 
     async def investigate(self) -> tuple[Verdict, CaseFile, float]:
-        alerts, updates = self.alerts(), list[StepUpdate]()
+        alerts, updates = tuple(alert for _, alert in in_turn(self.alerts())), list[StepUpdate]()
         sources = frozenset({"kubernetes", "logs", "loki", *(["prometheus"] if self.series else []), *self.more})
         case = CaseFile(
             investigation_id="i",
