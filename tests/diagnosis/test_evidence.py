@@ -160,3 +160,24 @@ def test_the_effect_on_what_the_alert_is_about_is_quoted_beside_the_cause(tmp_pa
     assert first(verdict) == ("oom_killed", f"Deployment/{NS}/cart"), verdict.line
     quotes = [e.quote for e in verdict.evidence]
     assert any("OOMKilled" in q for q in quotes) and any("web" in q.split("condition")[0] for q in quotes)
+
+
+def failed_once(host: str) -> Break:
+    line = f"{ago(3)} error: dial tcp: lookup {host} on 10.0.0.2:53: no such host"
+    return lambda scene: scene.says(line, "web")
+
+
+def wrong_port(scene: Scene) -> None:
+    scene.box()["env"][0]["value"] = "store:5431"
+
+
+@pytest.mark.parametrize(("host", "quoted"), [("cart", True), ("store", False), ("elsewhere", False)])
+def test_one_failure_of_a_caller_is_quoted_only_where_it_names_what_is_at_fault(tmp_path: Path, host: str, quoted: bool) -> None:
+    verdict, _ = investigate(tmp_path, wrong_port, failed_once(host))
+    assert first(verdict) == ("client_address_wrong", f"Deployment/{NS}/cart"), verdict.line
+    assert any(f"lookup {host}" in e.quote for e in verdict.evidence) is quoted
+
+
+def test_one_failure_of_a_pod_that_is_well_is_no_problem(tmp_path: Path) -> None:
+    verdict, _ = investigate(tmp_path, failed_once("cart"))
+    assert verdict.state is VerdictState.NOT_A_PROBLEM

@@ -41,7 +41,7 @@ RULES = (
         also=(("address_near_miss", "address_port_unknown", "asks_in_vain"),),
         strength=0.86,
         mechanism="{variable}={value} names what does not exist",
-        supports={"asks_in_vain": 0.06, "log_connection_refused": 0.02, "config_changed": 0.03},
+        supports={"asks_in_vain": 0.06, "log_connection_refused": 0.02, "config_changed": 0.03, "reached_in_vain": 0.01},
         explains=_FLOW | {"crash_looping", "container_restarting", "container_exited_with_error", "pod_not_ready"},
         beats=(*_VICTIMS, "application_crash", "configuration_error", "rollout_stuck"),
         actions=("show_workload_yaml", "show_services", "roll_back"),

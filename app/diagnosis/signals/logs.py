@@ -7,6 +7,7 @@ from datetime import datetime
 
 from app.diagnosis.kube import moment, statuses
 from app.diagnosis.reading import Reading, Seen, dig
+from app.diagnosis.signals.addresses import in_cluster
 from app.diagnosis.signals.log_templates import TEMPLATES, classify
 from app.diagnosis.world import RECENT, Found, World, cite, signal
 from app.domain.case import Signal
@@ -14,6 +15,7 @@ from app.domain.frozen import JsonObject
 from app.domain.target import ObjectRef
 
 PEERS = 3
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 _FRAME = re.compile(r"\s*(--- End of |at [\w.$<>`]+\(|\.\.\. \d+ more)")  # lines of a trace that only say where
 Line = tuple[str, re.Match[str]]
 _ERROR_NAMED = re.compile(r"(Error|Exception|FATAL|panic)\b.{0,60}?[:)] \S")  # the line of a trace that says what went wrong
@@ -30,12 +32,15 @@ def _of_container(world: World, reading: Reading) -> Found:
     seen = world.get("Pod", namespace, pod)
     where = world.workload_of(seen) if seen else ObjectRef(kind="Pod", namespace=namespace, name=pod)
     yield _last_words(world, reading, seen, where)
-    said = _said(reading)
+    said, quotable = _said(reading), set(reading.lines)  # of a long log the text has a choice
     for template in TEMPLATES:
         lines = said.get(template.kind, [])
-        if not lines or (seen is not None and not world.in_trouble(seen) and not _lasting(world, lines[-1][0], len(lines))):
+        if not lines:
             continue
-        for line, match in _telling(world, lines, set(reading.lines)):
+        if seen is not None and not world.in_trouble(seen) and not _lasting(world, lines[-1][0], len(lines)):
+            yield _once(world, reading, lines[-1], where)
+            continue
+        for line, match in _telling(world, lines, quotable):
             about = _account(seen, match) if template.kind == "log_forbidden" else where
             facts = {**_groups(match), "says": template.says, "count": len(lines), "pod": pod, "line": line[:200]}
             yield signal(template.kind, about, f"{pod} logs that {template.says} ({len(lines)} x)", cite(reading, (line,)), _time_of(line), facts)
@@ -51,14 +56,27 @@ def _said(reading: Reading) -> dict[str, list[Line]]:
 
 
 def _telling(world: World, lines: list[Line], quotable: set[str]) -> list[Line]:
-    """Of one kind the first line since shortly before the onset, of each peer that lines name: when it began, and with whom.
-    Of a long log the text has a choice."""
+    """Of one kind the first line since shortly before the onset, of each peer that lines name: when it began, and with whom."""
     shown = [x for x in lines if x[0] in quotable] or lines[:1]
-    recent = [x for x in shown if (at := _time_of(x[0])) is None or at >= world.onset - RECENT] or shown[-1:]
     first: dict[str, Line] = {}
-    for line, match in recent:
-        first.setdefault(_groups(match).get("host", ""), (line, match))
-    return list(first.values())[:PEERS]
+    for line, match in shown:
+        host = _groups(match).get("host", "")
+        if host not in first and ((at := _time_of(line)) is None or at >= world.onset - RECENT):
+            first[host] = (line, match)
+        if len(first) == PEERS:
+            break
+    return list(first.values()) or shown[-1:]
+
+
+def _once(world: World, reading: Reading, said: Line, where: ObjectRef) -> Signal | None:
+    """A pod that is well failed once, lately, to reach a workload of its namespace: no trouble of its own, and nothing to go
+    by; but where that workload is at fault, it shows what others feel."""
+    line, match = said
+    host, at = in_cluster(_groups(match).get("host", ""), where.namespace)[0], _time_of(line)
+    peer = next((ref for kind in WORKLOADS if str(ref := ObjectRef(kind=kind, namespace=where.namespace, name=host)) in world.objects), None)
+    if not host or peer is None or peer == where or at is None or at < world.onset - RECENT:
+        return None
+    return signal("reached_in_vain", peer, f"{where.name} could not reach {host}", cite(reading, (line,)), at, {"line": line[:200]})
 
 
 def _last_words(world: World, reading: Reading, pod: Seen | None, where: ObjectRef) -> Signal | None:
