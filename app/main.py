@@ -113,7 +113,7 @@ def tools(settings: Settings) -> tuple[ToolRegistry, Sources]:
             check_configuration(kubernetes)
     with blaming(variable("prometheus_metrics")):
         measured = prometheus_of({name: getattr(settings, name) for name in PROMETHEUS_SETTINGS})
-    with blaming(variable("probe_ca_file")):
+    with blaming(variable("probe_ca_file"), variable("argocd_ca_file")):
         further = sources_of({name: getattr(settings, name) for name in SOURCE_SETTINGS})
     runbooks = RunbookConfig(settings.runbooks_dir, settings.runbook_urls) if settings.runbooks_dir else None
     callees = read_service_map(settings.service_map)

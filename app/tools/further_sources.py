@@ -7,6 +7,7 @@ from app.tools.argocd_client import ArgoConfig
 from app.tools.github_client import GithubConfig
 from app.tools.log_stores import LOG_SETTINGS, log_stores
 from app.tools.probe_settings import PROBE_SETTINGS, probe_of
+from app.tools.tls_probe import check_authorities
 
 CHANGE_SETTINGS = {
     "argocd_url",
@@ -22,10 +23,12 @@ SOURCE_SETTINGS = PROBE_SETTINGS | LOG_SETTINGS | CHANGE_SETTINGS
 
 
 def sources_of(said: dict[str, Any]) -> dict[str, Any]:
-    """Fields of `ToolsConfig`. Raises ValueError or OSError for what cannot be used."""
+    """Fields of `ToolsConfig`. Raises ValueError for what cannot be used."""
     argocd = github = None
     if said["argocd_url"]:
         token, authorities = said["argocd_token"].get_secret_value(), str(said["argocd_ca_file"] or "")
+        if authorities:
+            check_authorities(authorities)
         argocd = ArgoConfig(said["argocd_url"], token, said["argocd_projects"], said["argocd_service_key"], authorities)
     if said["github_repositories"]:
         repositories = dict(pair.split("=", 1) for pair in said["github_repositories"])

@@ -10,7 +10,7 @@ PROBE_SETTINGS = {"probe_targets", "http_proxy_url", "probe_ca_file"}
 
 
 def probe_of(said: dict[str, Any]) -> ProbeConfig | None:
-    """Raises OSError for a file of authorities that holds none."""
+    """Raises ValueError for a file of authorities that holds none."""
     if not (said["probe_targets"] or said["http_proxy_url"]):
         return None
     authorities = str(said["probe_ca_file"] or "")

@@ -45,8 +45,11 @@ class Handshake:
 
 
 def check_authorities(path: str) -> None:
-    """Raises OSError (ssl.SSLError is one) for a file that holds no certificate."""
-    ssl.create_default_context(cafile=path)
+    """Raises ValueError for a file that holds no certificate."""
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:  # ssl.SSLError is one
+        raise ValueError(f"{path} holds no certificate that can be read: {error.strerror or error}") from error
 
 
 def unverified() -> ssl.SSLContext:

@@ -12,6 +12,7 @@ from app.tools.argocd_client import ArgoConfig
 from app.tools.catalogue import ToolsConfig, build_registry
 from tests.tools.delivery_servers import FAILED, TOKEN, application, argocd
 from tests.tools.servers import Reply, reply, serving
+from tests.tools.tls_servers import AUTHORITY, talking
 
 
 async def ask(context: ToolContext, url: str, token: str = TOKEN, config: dict[str, Any] | None = None, **arguments: Any) -> ToolResult:
@@ -133,3 +134,11 @@ async def test_odd_fields_of_an_application_break_nothing(context: ToolContext) 
     async with serving(argocd(odd)) as server:
         found = await ask(context, f"{server.url}/argo")
     assert found.text.startswith("application /odd: sync unknown, health unknown, automated sync off")
+
+
+async def test_a_server_whose_authority_is_configured_is_trusted_and_another_is_not(context: ToolContext) -> None:
+    async with talking(b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\nConnection: close\r\n\r\n{"items": null}', "valid") as port:
+        found = await ask(context, f"https://localhost:{port}", config={"authorities": AUTHORITY})
+        assert found.status is ToolStatus.NO_DATA
+        with pytest.raises(ToolFailure, match="certificate not trusted"):
+            await ask(context, f"https://localhost:{port}")

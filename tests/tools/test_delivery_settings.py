@@ -61,5 +61,7 @@ def test_what_cannot_be_used_is_refused_by_name(name: str, value: str) -> None:
 
 def test_a_file_without_an_authority_is_refused_before_anything_is_opened(tmp_path: Path) -> None:
     (tmp_path / "none.pem").write_text("nothing")
-    with pytest.raises(CannotStart, match="SRE_AGENT_PROBE_CA_FILE"):
+    with pytest.raises(CannotStart, match=r"SRE_AGENT_PROBE_CA_FILE.*none.pem holds no certificate"):
         tools(settings(probe_targets="shop.example:443", probe_ca_file=tmp_path / "none.pem"))
+    with pytest.raises(CannotStart, match=r"SRE_AGENT_ARGOCD_CA_FILE.*none.pem holds no certificate"):
+        tools(settings(argocd_url="https://argo.example", argocd_ca_file=tmp_path / "none.pem"))
