@@ -76,7 +76,7 @@ def memory_history(world: World) -> Iterator[Ask]:
     if any(s.name == WORKING_SET for _, s in world.series):
         return
     told = any(_MEMORY.search(a.name) for a in world.case.alerts)
-    for pod in world.pods_of(world.case.target.workload) if told or world.case.target.workload.kind != "Namespace" else ():
+    for pod in world.pods_of(world.case.target.workload) or (world.of("Pod") if told else []):
         for status, _ in statuses(pod.item):
             ended = dig(status, "lastState", "terminated") or {}
             first, last = moment(ended.get("startedAt")), moment(ended.get("finishedAt"))

@@ -64,6 +64,13 @@ def test_memory_that_climbs_in_every_run_and_falls_only_by_a_restart_is_a_leak(t
     assert any("OOMKilled" in q for q in quotes) and any("116000 listeners held" in q for q in quotes)
 
 
+def test_an_alert_on_the_memory_of_a_namespace_finds_the_leak_in_it(tmp_path: Path) -> None:
+    scene = scene_of(leak)
+    scene.labels = {"alertname": "NamespaceMemoryHigh", "namespace": NS}
+    verdict, _ = investigate(tmp_path, scene)
+    assert named(verdict)[:1] == ["memory_leak"], verdict.line
+
+
 def test_without_series_a_container_killed_for_memory_hours_ago_and_again_and_again_is_still_at_fault(tmp_path: Path) -> None:
     scene = scene_of(leak)
     scene.metrics = []
