@@ -8,6 +8,7 @@ from app.lab.building.telling import MIB, event, lines, pod_series, replica_seri
 
 NOW = datetime(2026, 3, 14, 8, 0, tzinfo=UTC)
 APP, SPACE, CODE = "profile-api", "accounts", "5b7d9c8f6d"
+LIMITS = f'kube_pod_container_resource_limits{{container="{APP}",resource="memory"}}'
 PODS = (("e3g6k", "node-a"), ("l9p2s", "node-b"), ("y4b7n", "node-c"))
 
 
@@ -38,5 +39,7 @@ def build() -> Scene:
     request_series(scene, APP, flat(70, APP), flat(0.0002))
     words = {"summary": "Memory of profile-api is above 40% of its limit.", "description": "The working set is 215 MiB of 512 MiB."}
     scene.alert("HighMemoryUsage", "warning", NOW - timedelta(minutes=5), words, namespace=SPACE, service=APP, deployment=APP)
+    used, limit = (f"sum by (namespace) ({m})" for m in (f'container_memory_working_set_bytes{{container="{APP}"}}', LIMITS))
+    scene.rule(f"{used} / {limit} > 0.4", 120)
     scene.expected = {"state": "healthy", "causes": [], "accept": [], "symptoms": [], "key_evidence": []}
     return scene

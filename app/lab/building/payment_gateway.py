@@ -178,6 +178,8 @@ def _alerts(scene: Scene) -> None:
         "description": "More than 1% of the requests to payment-gateway have failed for 2 minutes.",
     }
     scene.alert("ErrorRateHigh", "critical", DEPLOY + timedelta(minutes=6), words, **told)
+    failed, every = (f"sum by (namespace, service) (rate(http_requests_total{sel}[2m]))" for sel in ('{code=~"5.."}', ""))
+    scene.rule(f"{failed} / {every} > 0.01", 120)
     words = {
         "summary": f"Container {APP} of {_name('k7x2m')} was OOMKilled",
         "description": "A container was killed because it passed its memory limit.",

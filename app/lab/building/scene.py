@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from app.domain.frozen import iso
 from app.lab.alertmanager_sender import webhook
@@ -38,6 +39,7 @@ class Scene:
     series: list[Object] = field(default_factory=list)
     edges: list[Object] = field(default_factory=list)
     alerts: list[Object] = field(default_factory=list)
+    rules: list[Object] = field(default_factory=list)
     group_by: tuple[str, ...] = ("alertname", "namespace")
     expected: Object = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
@@ -190,6 +192,18 @@ class Scene:
         self.series.append(samples.gauge("ALERTS", state, samples.flat(1), firing))
         self.series.append(samples.gauge("ALERTS_FOR_STATE", named, samples.flat(since.timestamp()), firing))
 
+    def rule(self, expression: str, wait: int) -> None:
+        """The rule behind the alert told last, with `for: wait` seconds: the alert carries its expression, as Prometheus' do."""
+        alert, query = self.alerts[-1], urlencode({"g0.expr": expression, "g0.tab": "1"})
+        alert["generatorURL"] = f"http://prometheus.monitoring:9090/graph?{query}"
+        labels, now = alert["labels"], iso(self.now)
+        active = {"labels": labels, "annotations": alert["annotations"], "state": "firing", "activeAt": alert["startsAt"], "value": "1e+00"}
+        said = {"type": "alerting", "name": labels["alertname"], "query": expression, "duration": wait, "state": "firing", "health": "ok"}
+        made = {**said, "labels": {"severity": labels["severity"]}, "annotations": alert["annotations"], "alerts": [active]}
+        timing = {"evaluationTime": 0.002, "lastEvaluation": now}
+        group = {"name": self.namespace, "file": f"/etc/prometheus/rules/{self.namespace}.yaml", "interval": 30, **timing}
+        self.rules.append({**group, "rules": [made | timing]})
+
     def write(self, folder: Path) -> None:
         """The snapshot's files; empty ones are left out."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -198,6 +212,7 @@ class Scene:
         files: dict[str, Any] = {"alert": alert, "objects": self.objects, "world": world, "expected": self.expected}
         files |= {"logs": self.logs} if self.logs else {}
         files |= {"dependencies": {"edges": self.edges}} if self.edges else {}
+        files |= {"rules": {"groups": self.rules}} if self.rules else {}
         for name, content in files.items():
             (folder / f"{name}.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         if self.series:

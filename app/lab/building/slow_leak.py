@@ -11,6 +11,7 @@ NOW = datetime(2026, 3, 21, 22, 5, tzinfo=UTC)
 SPACE, APP, CODE = "lounge", "presence-hub", "5c9b8d7f64"
 PODS = (("e4h7k", "node-a", NOW - timedelta(minutes=196)), ("p2s5v", "node-c", NOW - timedelta(minutes=171)))
 LIFE, FLOOR, LIMIT = timedelta(minutes=212), 150.0, 512.0
+LIMITS = 'kube_pod_container_resource_limits{resource="memory"}'
 HELD = "WARN  SubscriptionTable - {} subscriptions held, 0 released"
 
 
@@ -33,6 +34,8 @@ def build() -> Scene:
     pod = f"{APP}-{CODE}-e4h7k"
     words = {"summary": "Container memory is above 90% of its limit.", "description": f"{SPACE}/{pod} uses more than 90% of 512Mi."}
     scene.alert("ContainerMemoryNearLimit", "warning", NOW - timedelta(minutes=5), words, namespace=SPACE, pod=pod, container=APP)
+    used, limit = (f"max by (namespace, pod, container) ({m})" for m in ("container_memory_working_set_bytes", LIMITS))
+    scene.rule(f"{used} / {limit} > 0.9", 300)
     scene.expected = {
         "state": "fault",
         "causes": [{"object": f"Deployment/{SPACE}/{APP}", "class": "memory_leak"}],
