@@ -58,7 +58,7 @@ RULES = (
         strength=0.9,
         mechanism="A quota or LimitRange demands {what}, which the pod does not set",
         explains=_REFUSED,
-        beats=("rollout_stuck",),
+        beats=("rollout_stuck", "rollout_regression"),
         actions=("show_quota", "set_resources"),
     ),
     CauseRule(
@@ -67,7 +67,7 @@ RULES = (
         strength=0.92,
         mechanism="Pod Security admission refuses the pod: it violates {what}",
         explains=_REFUSED,
-        beats=("rollout_stuck",),
+        beats=("rollout_stuck", "rollout_regression"),
         actions=("describe_workload", "roll_back"),
     ),
     CauseRule(
@@ -76,7 +76,7 @@ RULES = (
         strength=0.9,
         mechanism="The admission webhook {what} denies the pod",
         explains=_REFUSED,
-        beats=("rollout_stuck",),
+        beats=("rollout_stuck", "rollout_regression"),
         actions=("describe_workload", "roll_back"),
     ),
     CauseRule(
@@ -85,7 +85,7 @@ RULES = (
         strength=0.9,
         mechanism="The admission webhook {what} cannot be asked, and nothing is admitted without it",
         explains=_REFUSED,
-        beats=("rollout_stuck",),
+        beats=("rollout_stuck", "rollout_regression"),
         actions=("show_webhooks", "restart_webhook"),
     ),
     CauseRule(
@@ -95,7 +95,7 @@ RULES = (
         mechanism="{account} may not {verb} {what}: the API server answers 403",
         supports={"container_exited_with_error": 0.1, "crash_looping": 0.05},
         explains=NOT_RUNNING | DOWNSTREAM | {"crash_looping", "container_exited_with_error", "container_restarting"},
-        beats=("application_crash", "rollout_stuck", "readiness_probe_failing"),
+        beats=("application_crash", "rollout_stuck", "readiness_probe_failing", "rollout_regression"),
         actions=("show_rights", "read_log"),
     ),
 )

@@ -172,7 +172,7 @@ RULES = (
         strength=0.68,
         mechanism="A volume or the writable layer of {pod} is full",
         explains=_ALL,
-        beats=("application_crash", "rollout_stuck"),
+        beats=("application_crash", "rollout_stuck", "rollout_regression"),
         actions=("read_log", "show_claims"),
     ),
     CauseRule(
@@ -181,7 +181,7 @@ RULES = (
         strength=0.68,
         mechanism="A TLS certificate that {pod} uses is past its date",
         explains=_ALL,
-        beats=("dependency_unavailable", "application_crash"),
+        beats=("dependency_unavailable", "application_crash", "rollout_regression", "readiness_probe_failing"),
         actions=("read_log", "show_certificates"),
     ),
     CauseRule(
@@ -198,7 +198,7 @@ RULES = (
         strength=0.62,
         mechanism="{pod} does not trust the certificate of its peer",
         explains=_ALL,
-        beats=("dependency_unavailable", "application_crash"),
+        beats=("dependency_unavailable", "application_crash", "rollout_regression", "readiness_probe_failing"),
         actions=("read_log",),
     ),
     CauseRule(
@@ -207,7 +207,7 @@ RULES = (
         strength=0.66,
         mechanism="{pod} has no file descriptor or thread left",
         explains=_ALL,
-        beats=("application_crash",),
+        beats=("application_crash", "rollout_regression", "dependency_unavailable", "readiness_probe_failing"),
         actions=("read_log", "restart_workload"),
     ),
     CauseRule(
@@ -217,7 +217,7 @@ RULES = (
         mechanism="A container of {pod} asks for a port that is taken in its pod already",
         supports={"crash_looping": 0.05},
         explains=_ALL,
-        beats=("application_crash", "rollout_stuck", "configuration_error"),
+        beats=("application_crash", "rollout_stuck", "configuration_error", "rollout_regression"),
         actions=("read_log", "show_workload_yaml", "roll_back"),
     ),
     CauseRule(
@@ -227,7 +227,7 @@ RULES = (
         mechanism="The process of {pod} runs and does not progress",
         supports={"liveness_failing": 0.05},
         explains=_ALL,
-        beats=("application_crash", "liveness_probe_failing", "readiness_probe_failing"),
+        beats=("application_crash", "liveness_probe_failing", "readiness_probe_failing", "rollout_regression"),
         actions=("read_log", "restart_workload"),
     ),
     CauseRule(

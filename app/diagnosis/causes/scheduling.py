@@ -2,7 +2,7 @@
 
 from app.diagnosis.causes.rule import CauseRule
 
-_VAGUER = ("rollout_stuck", "dependency_unavailable", "readiness_probe_failing", "job_failed")
+_VAGUER = ("rollout_stuck", "rollout_regression", "dependency_unavailable", "readiness_probe_failing", "job_failed")
 
 
 def _unplaced(cause: str, need: str, mechanism: str, *actions: str) -> CauseRule:

@@ -27,7 +27,7 @@ def _missing(cause: str, need: str, what: str) -> CauseRule:
         mechanism="Container {container} of {pod} cannot start: {missing}",
         supports={"released_before_onset": 0.02},
         explains=_STARTS | CRASHES,
-        beats=(*_VAGUER, "configuration_error"),
+        beats=(*_VAGUER, "configuration_error", "volume_mount_failed"),
         actions=("describe_pod", f"show_{what}", "roll_back"),
     )
 
@@ -83,7 +83,7 @@ RULES = (
         strength=0.6,
         mechanism="The process of {pod} may not write where it needs to",
         explains=_STARTS | CRASHES,
-        beats=("application_crash", "rollout_stuck"),
+        beats=("application_crash", "rollout_stuck", "rollout_regression"),
         actions=("read_log", "describe_pod"),
     ),
 )

@@ -6,7 +6,8 @@ A refusal counts only while its controller is still short of pods: they are retr
 import re
 
 from app.diagnosis.kube import condition, is_unhealthy, moment, quantity
-from app.diagnosis.reading import Seen
+from app.diagnosis.reading import Seen, dig
+from app.diagnosis.signals.containers import REFERRED
 from app.diagnosis.world import RECENT, Found, World, cite, signal
 from app.domain.target import ObjectRef
 
@@ -19,10 +20,13 @@ _REFUSALS = (
 )
 _QUOTA = re.compile(r"exceeded quota: (?P<quota>\S+?), requested: (?P<asked>\S+), used: (?P<used>\S+), limited: (?P<limit>\S+)")
 _SETUP = (
+    *REFERRED,
     ("sandbox_oom", re.compile(r"OOM-killed|memory limit too low", re.I)),
     ("runtime_socket_down", re.compile(r"(containerd|crio|docker|cri-dockerd)\S*\.sock|runtime is down|container runtime is not", re.I)),
     ("volume_not_mounted", re.compile(r"MountVolume|AttachVolume|Unable to attach or mount|Multi-Attach", re.I)),
 )
+_OF_KUBELET = tuple(kind for kind, _ in REFERRED)
+_MOUNTS = ("FailedMount", "FailedCreatePodContainer", "Failed", "FailedAttachVolume")
 
 
 def find(world: World) -> Found:
@@ -105,11 +109,12 @@ def _set_up(world: World, event: Seen) -> Found:
     pod = world.objects.get(str(ref))
     if pod is None or not is_unhealthy(pod.item) or world.age(event) > RECENT:
         return
-    kind = next((k for k, pattern in _SETUP if pattern.search(message)), "")
-    if not kind:
+    kind, match = next(((k, m) for k, pattern in _SETUP if (m := pattern.search(message))), ("", None))
+    if match is None or (kind in _OF_KUBELET and event.item.get("reason") not in _MOUNTS):
         return
     node = str(pod.at("spec", "nodeName") or "")
     where = ObjectRef(kind="Node", name=node) if kind == "runtime_socket_down" and node else world.workload_of(pod)
     limits = [str((c.get("resources") or {}).get("limits", {}).get("memory")) for c in pod.at("spec", "containers") or []]
-    facts = {"pod": pod.name, "node": node, "message": message, "limit": ", ".join(limits)}
+    facts = {"pod": pod.name, "node": node, "message": message, "limit": ", ".join(limits), "missing": match[0]}
+    facts["container"] = str(dig((pod.at("spec", "containers") or [{}])[0], "name"))
     yield signal(kind, where, f"{pod.name}: {message[:180]}", cite(event.reading, (message,)), moment(event.item.get("first")), facts)

@@ -18,10 +18,32 @@ CANNOT_RUN_REASONS = ("StartError", "ContainerCannotRun", "RunContainerError", "
 KILLED = {137, 143}
 AGAIN = 3  # restarts: fewer may be what single requests did
 _MEMORY = re.compile(r"memory|oom|restart", re.I)
+# What the kubelet says of an object that a container or a volume names (pkg/kubelet: kubelet_pods.go, volume/configmap, volume/secret,
+# volume/projected); with the plural where the API server's own words are passed on.
+REFERRED = (
+    (
+        "config_map_missing",
+        re.compile(
+            r'couldn\'t find key (?P<key>\S+) in ConfigMap (?P<owner>\S+)|configmaps? "(?P<name>[^"]+)" not found'
+            r"|(?P<volume>configmap \S+ )?references non-existent config key: \S+",
+            re.I,
+        ),
+    ),
+    (
+        "secret_missing",
+        re.compile(
+            r'couldn\'t find key (?P<key>\S+) in Secret (?P<owner>\S+)|secrets? "(?P<name>[^"]+)" not found'
+            r'|references non-existent secret key: \S+|secrets "(?P<other>[^"]+)" is forbidden: User "system:node:\S+ cannot get resource',
+            re.I,
+        ),
+    ),
+)
 _MISSING = (
-    ("config_map_missing", re.compile(r'couldn\'t find key (?P<key>\S+) in ConfigMap (?P<owner>\S+)|configmap "(?P<name>[^"]+)" not found', re.I)),
-    ("secret_missing", re.compile(r'couldn\'t find key (?P<key>\S+) in Secret (?P<owner>\S+)|secret "(?P<name>[^"]+)" not found', re.I)),
-    ("forbidden_user", re.compile(r"runAsNonRoot|run as root|non-numeric user", re.I)),
+    *REFERRED,
+    (
+        "forbidden_user",
+        re.compile(r"runAsNonRoot|run as root|non-numeric user|unable to find user \S+: no matching entries in passwd", re.I),
+    ),
 )
 
 

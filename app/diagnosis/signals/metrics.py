@@ -6,7 +6,7 @@ mapped to their workloads; a series about a service is about the workload of the
 
 from statistics import median
 
-from app.diagnosis.kube import container_spec, quantity
+from app.diagnosis.kube import container_spec, is_ready, quantity
 from app.diagnosis.reading import Reading, Seen, dig
 from app.diagnosis.series import Series, Step, ramps_to, step, when
 from app.diagnosis.world import Cite, Found, World, cite, signal
@@ -30,7 +30,7 @@ BUSY_CORES = 0.1
 def find(world: World) -> Found:
     for reading, one in world.series:
         if one.values:
-            yield from _target(reading, one)
+            yield from _target(world, reading, one)
             yield from _shape(world, reading, one)
 
 
@@ -47,7 +47,7 @@ def owner(world: World, labels: dict[str, str]) -> ObjectRef | None:
     namespace, pod = labels.get("namespace") or world.case.target.namespace, labels.get("pod", "")
     if pod and (seen := world.get("Pod", namespace, pod)):
         return world.workload_of(seen)
-    for key in ("service", "workload", "deployment", "app"):
+    for key in ("service", "workload", "deployment", "app", "job"):  # job: a ServiceMonitor's is the name of its Service
         if labels.get(key) and (found := named(world, namespace, labels[key])):
             return found
     target = world.case.target.workload
@@ -162,16 +162,25 @@ def _limit(pod: Seen | None, container: str) -> float | None:
     return quantity(dig(container_spec(pod.item, name), "resources", "limits", "memory"))
 
 
-def _target(reading: Reading, one: Series) -> Found:
-    if one.name == "up" and one.values[-1][1] == 0:
+def _target(world: World, reading: Reading, one: Series) -> Found:
+    """A target that is down though its pod is well: one whose pod is gone, has ended or is not ready is only its shadow."""
+    if one.name == "up" and one.values[-1][1] == 0 and not _pod_is_ill(world, one):
         job, instance = one.labels.get("job", ""), one.labels.get("instance", "")
         where = ObjectRef(kind="Target", name=f"{job}/{instance}")
         facts = {"job": job, "instance": instance}
         yield signal("target_down", where, f"Scrape target {instance} of job {job} is down", _line(reading, one), when(one.values[-1][0]), facts)
 
 
+def _pod_is_ill(world: World, one: Series) -> bool:
+    namespace, name = one.labels.get("namespace", ""), one.labels.get("pod", "")
+    pod = world.get("Pod", namespace, name)
+    if pod is None:
+        return bool(name) and world.has_read("check_pods", namespace)
+    return not is_ready(pod.item)
+
+
 def _line(reading: Reading, one: Series) -> Cite:
     """The line of a series: its name, and the labels that tell it from its siblings."""
-    telling = [f'"{one.labels[k]}"' for k in ("pod", "container", "service", "instance", "node", "quantile") if one.labels.get(k)]
+    telling = [f'"{one.labels[k]}"' for k in ("pod", "container", "service", "job", "instance", "node", "quantile") if one.labels.get(k)]
     metric = [f"[{one.of}]"] if one.of else []
     return cite(reading, (one.name, *telling, *metric), (one.name, *telling), (one.name, *telling[:1]), (one.name,))
