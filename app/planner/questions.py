@@ -92,11 +92,11 @@ def _past(recalled: Recalled) -> list[str]:
 
 
 def _brief(schema: JsonObject) -> JsonObject:
-    """A tool's argument schema without titles, and without saying of what may be left out that it may be null: only what a
-    caller must know."""
+    """A tool's argument schema without titles, forms of names (the check of the answer knows them), and without saying of what
+    may be left out that it may be null: only what a caller must know."""
     some = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
     if len(some) == 1:
         schema = {**{k: v for k, v in schema.items() if k != "anyOf"}, **some[0]}
-    left_out = {"title", "$schema", "additionalProperties", *(("default",) if schema.get("default", "") is None else ())}
+    left_out = {"title", "$schema", "additionalProperties", "pattern", "minLength", *(("default",) if schema.get("default", "") is None else ())}
     kept = {k: _brief(v) if isinstance(v, dict) else v for k, v in schema.items() if k not in left_out}
     return {k: v for k, v in kept.items() if k != "type" or v != "object"}
