@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from app.diagnosis.ranking import Candidate, leaders
 from app.diagnosis.reach import of_names
+from app.diagnosis.reading import Seen
 from app.diagnosis.world import World
 from app.domain.alert import Alert
 from app.domain.case import Signal
@@ -38,15 +39,40 @@ def spread(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...
     own = place(world.case.target.workload), place(resolve(world.case.alert).ref)
     here = [a for a in world.case.alerts if place(resolve(a).ref) in own]
     reaches: tuple[str, ...] = ()
-    if verdict.state in NAMED:
-        named = leaders(ranked)
-        ill = _own_trouble(found, ranked, named)
+    named = leaders(ranked) if verdict.state in NAMED else ()
+    ill = _own_trouble(found, ranked, named)
+    seen = [] if named else [a for a in world.case.alerts if a not in here and _seen_well(world, a, ill)]
+    if named:
         reaches = tuple(sorted({text for c in named for text in (*c.reaches, str(c.object))} - ill))
         here += _accounted(world, reaches, ill, named)
-    ids = {a.id for a in here}
-    apart = dict.fromkeys(_apart(a) for a in world.case.alerts if a.id not in ids)
+    ids = {a.id for a in (*here, *seen)}
+    apart = dict.fromkeys((*(_with_it(a) for a in seen), *(_apart(a) for a in world.case.alerts if a.id not in ids)))
     accounts_for = tuple(a.id for a in world.case.alerts if a.id in ids)
     return verdict.model_copy(update={"reaches": reaches, "accounts_for": accounts_for, "set_aside": (*apart, *verdict.set_aside)})
+
+
+def _seen_well(world: World, alert: Alert, ill: set[str]) -> bool:
+    """Was the target read as well as the first alert's, with nothing of its own to show? Looking again would read the same."""
+    ref = resolve(alert).ref
+    if ref.kind == "Node":
+        return world.get("Node", "", ref.name) is not None and str(ref) not in ill and bool(TRAVELS.search(alert.name))
+    pods = _pods_on(world, ref)
+    names = {str(ref), *(str(world.workload_of(p)) for p in pods)}
+    first = world.case.target.ref
+    return bool(pods) and not names & ill and (_measured(world, ref) or not _measured(world, first))
+
+
+def _pods_on(world: World, ref: ObjectRef) -> list[Seen]:
+    return [p for p in world.of("Pod") if place(world.workload_of(p)) == place(ref)]
+
+
+def _measured(world: World, ref: ObjectRef) -> bool:
+    names = {ref.name} | {p.name for p in _pods_on(world, ref)}
+    return any(not names.isdisjoint(one.labels.values()) for _, one in world.series)
+
+
+def _with_it(alert: Alert) -> str:
+    return f"{alert.name} on {place(resolve(alert).ref)}: looked at with the same reads, nothing of its own was found"
 
 
 def _apart(alert: Alert) -> str:

@@ -51,6 +51,15 @@ def test_what_has_a_fault_of_its_own_is_named_or_left_apart(tmp_path: Path) -> N
     assert (named, accounted) in (({"cart", "store"}, {"ServiceThroughputDrop"}), ({"cart"}, set()))
 
 
-def test_without_a_cause_only_the_first_alert_is_accounted_for(tmp_path: Path) -> None:
-    verdict, accounted = told(tmp_path, {"CallerSlow": on("web")})
-    assert (verdict.reaches, accounted) == ((), set())
+def test_without_a_cause_what_was_read_as_well_as_the_first_is_not_looked_at_again(tmp_path: Path) -> None:
+    verdict, accounted = told(tmp_path, {"CallerSlow": on("web"), "Unseen": on("elsewhere"), "NodeFull": {"node": "n1"}})
+    assert (verdict.reaches, accounted) == ((), {"CallerSlow"})
+    assert "looked at with the same reads" in verdict.set_aside[0]
+
+
+def test_without_a_cause_what_stands_still_is_looked_into_on_its_own(tmp_path: Path) -> None:
+    def unplaced(scene: object) -> None:
+        scene.not_ready("web", "Pending")  # type: ignore[attr-defined]
+
+    verdict, accounted = told(tmp_path, {"CallerSlow": on("web")}, unplaced)
+    assert accounted == set() or any(h.object.name == "web" for h in verdict.hypotheses)

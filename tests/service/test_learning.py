@@ -19,7 +19,9 @@ async def test_five_investigations_in_one_instance_need_no_more_rounds_and_refer
     async with looking_at(web_app(), folder, embedder="minilm-int8") as service:
         answers = [await service.alert() for _ in range(5)]
     ids = [a["investigation_id"] for a in answers]
-    assert [a["iterations"] for a in answers] == [2, 1, 1, 1, 1], "what was asked late the first time is asked at once"
+    first, *later = [a["iterations"] for a in answers]
+    assert first > 1, "something is asked late"
+    assert later == [1, 1, 1, 1], "what was asked late the first time is asked at once"
     assert [{s["tool"] for s in a["execution"]["steps"]} for a in answers[1:]] == [{s["tool"] for s in answers[0]["execution"]["steps"]}] * 4
     assert [a["report"]["causes"][0]["cause"] for a in answers] == ["oom_killed"] * 5
     assert [a["past_cases_used"] for a in answers] == [0, 1, 2, 3, 3]
