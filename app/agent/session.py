@@ -65,6 +65,7 @@ class Session:
         self._parts = parts
         self._window = window_of(alerts, now)
         self._updates: list[StepUpdate] = []
+        self._case: CaseFile | None = None
         self._arrived: dict[int, StepUpdate] = {}  # by number, also those that are not booked yet
         self._numbered: dict[int, Step] = {}
         self._planned = 0
@@ -80,22 +81,26 @@ class Session:
             self._admit(resolve(alert, (), parts.default_namespace))
 
     def case(self) -> CaseFile:
-        """What the planner and the diagnosis see: steps in the order they were planned."""
-        return CaseFile(
-            investigation_id=self.id,
-            alerts=self.alerts,
-            target=self.target,
-            now=self.now,
-            window=self._window,
-            updates=self.updates,
-            sources=self._parts.sources,
-            callees=dict(self._parts.service_map),
-        )
+        """What the planner and the diagnosis see: steps in the order they were planned. The same object until something was
+        read: the diagnosis thinks once about it."""
+        if self._case is None:
+            self._case = CaseFile(
+                investigation_id=self.id,
+                alerts=self.alerts,
+                target=self.target,
+                now=self.now,
+                window=self._window,
+                updates=self.updates,
+                sources=self._parts.sources,
+                callees=dict(self._parts.service_map),
+            )
+        return self._case
 
     def case_so_far(self) -> tuple[CaseFile, tuple[Step, ...]]:
         """-> (the case with every answer that is there, booked or not; the steps without one)."""
         arrived = tuple(update for _, update in sorted(self._arrived.items()))
-        return self.case().model_copy(update={"updates": arrived}), tuple(s for n, s in sorted(self._numbered.items()) if n not in self._arrived)
+        case = self.case() if arrived == self.updates else self.case().model_copy(update={"updates": arrived})
+        return case, tuple(s for n, s in sorted(self._numbered.items()) if n not in self._arrived)
 
     def recall(self, recalled: Recalled) -> None:
         """What memory said, and the steps that it adds."""
@@ -155,6 +160,7 @@ class Session:
     async def record(self, update: StepUpdate) -> None:
         """Book a finished step, its trouble as an event of its own; what it returned widens the scope of later calls."""
         self._updates.append(update)
+        self._case = None
         self.arrive(update)
         self.done[update.step.id] = update
         if update.outcome.reason in STOPPING and self.stopped is None:
@@ -172,7 +178,7 @@ class Session:
         with self.pace.own():
             target = resolve(self.alerts[0], [*self._derived, *self._objects], self._parts.default_namespace)
         if target != self.target:
-            self.target = target
+            self.target, self._case = target, None
             self._admit(target)
             await self.journal.note(EventType.TARGET, f"target:{self.iteration}", as_json(target))
 

@@ -3,6 +3,8 @@
 Pure: every answer is a function of the case file, byte for byte, whatever the hash seed. `conclude` derives its facts
 from the case again instead of trusting the assessment, so a stored assessment cannot change a verdict."""
 
+from collections import deque
+
 from app.diagnosis.adaptive import next_steps
 from app.diagnosis.causes import CAUSES
 from app.diagnosis.conclude import conclude, hypothesis
@@ -14,6 +16,7 @@ from app.domain.case import CaseFile, Signal
 from app.domain.verdict import Assessment, Verdict
 
 SHOWN = 5
+KEPT = 4  # investigations that run at the same time
 
 
 def cause_ids() -> tuple[str, ...]:
@@ -25,17 +28,18 @@ Thought = tuple[World, tuple[Signal, ...], tuple[Candidate, ...]]
 
 
 class RulesDiagnosis:
-    """Fills `Diagnosis` of `agent/ports.py`. Keeps what it derived from the last case file, and uses it only for the very
-    same object: case files do not change, so this saves time and alters no answer."""
+    """Fills `Diagnosis` of `agent/ports.py`. Keeps what it derived from the last case files, and uses it only for the very
+    same objects: case files do not change, so this saves time and alters no answer."""
 
     def __init__(self) -> None:
-        self._last: tuple[CaseFile, Thought] | None = None
+        self._kept: deque[tuple[CaseFile, Thought]] = deque(maxlen=KEPT)
 
     def _think(self, case: CaseFile) -> Thought:
-        kept = self._last
-        if kept is None or kept[0] is not case:
-            kept = self._last = (case, _think(case))
-        return kept[1]
+        thought = next((known for of, known in self._kept if of is case), None)
+        if thought is None:
+            thought = _think(case)
+            self._kept.append((case, thought))
+        return thought
 
     def assess(self, case: CaseFile) -> Assessment:
         world, found, ranked = self._think(case)
