@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from app.diagnosis import asked_elsewhere
 from app.diagnosis.kube import is_unhealthy, statuses
-from app.diagnosis.leads import Ask, effect_logs, log_hangs, log_of, memory_history, node_events, unit_logs
+from app.diagnosis.leads import Ask, effect_logs, failing_logs, log_hangs, log_of, memory_history, node_events, unit_logs
 from app.diagnosis.ranking import Candidate, leaders
 from app.diagnosis.reading import ALIASES, Seen, dig
 from app.diagnosis.signals.nodes import UNIT_QUERY
@@ -108,6 +108,8 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
     yield from [log_of(pod, "read what the one that is asked for says") for pod in _asked_pods(world, found)][:LOGS_PER_ROUND]
     yield from effect_logs(world, ranked)
     yield from memory_history(world)
+    if _unsure(ranked):
+        yield from list(failing_logs(world, found))[:LOGS_PER_ROUND]
     if kinds & {"crash_looping", "container_restarting", "readiness_failing", "rollout_not_progressing", "container_oom_killed", "errors_rose"}:
         yield Ask("get_recent_deploys", {"namespace": namespace}, "see whether a release came before")
         yield from asked_elsewhere.deliveries(world)
@@ -116,6 +118,10 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
 
 def _knows_neighbours(world: World) -> bool:
     name = world.case.target.workload.name
+def _unsure(ranked: tuple[Candidate, ...]) -> bool:
+    return not ranked or ranked[0].confidence < SURE
+
+
     return any(name == caller or name in callees for caller, callees in world.callees.items())
 
 

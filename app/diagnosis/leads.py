@@ -104,6 +104,17 @@ def log_hangs(world: World, pod: Seen) -> bool:
 
 
 def effect_logs(world: World, ranked: tuple[Candidate, ...]) -> Iterator[Ask]:
+def failing_logs(world: World, found: Iterable[Signal]) -> Iterator[Ask]:
+    """Of those whose own requests began to fail: what they say. The last in the chain of calls first: it has nobody else to
+    blame."""
+    failing = list(dict.fromkeys(s.object for s in found if s.kind == "errors_rose"))
+    names = {w.name for w in failing}
+    last = sorted(failing, key=lambda w: bool(names & set(world.callees.get(w.name, ()))))
+    for pods in (world.pods_of(w) for w in last):
+        if pods and not any(world.has_log(p) for p in pods) and not log_hangs(world, pods[-1]):
+            yield log_of(pods[-1], "read what the one that answers with errors says")
+
+
     """A leader that was read off a configuration, and explains nothing that was seen to go wrong: the logs of its own
     pods and of those that call it, those where users enter first, show whether it matters. Of one whose memory grows the
     log says what grows."""

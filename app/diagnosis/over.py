@@ -88,6 +88,8 @@ def _said_no_more(world: World, signal: Signal) -> str:
     said, newest = _times(reading, signal.kind, world.now)
     if said is None or newest is None or world.now - said < BACK:
         return ""
+    if signal.kind == "log_hang" and newest - said < BACK:
+        return ""  # that nothing more is said is the fault itself
     if newest - said >= BACK:
         return f"it was said for the last time {_minutes(world.now - said)} ago, and the log goes on without it"
     return f"the log has been silent for {_minutes(world.now - said)} and the pod is ready" if world.now - said >= SILENT else ""

@@ -33,13 +33,13 @@ RULES = (
     _quota("pods"),
     CauseRule(
         id="quota_exceeded_services",
-        needs=("quota_full_services", "quota_refuses_services"),
-        also=(("service_missing", "workload_unserved"),),
+        needs=("quota_refuses_services", "quota_full_services"),
+        also=(("service_missing", "workload_unserved", "quota_refuses_services"),),
         strength=0.85,
         mechanism="Quota {quota} admits no further Service ({used} of {limit}), and one that clients ask for is missing",
         supports={"log_dns_failure": 0.03, "service_missing": 0.05},
         explains=DOWNSTREAM | UNREACHED,
-        beats=("client_address_wrong", "dns_resolution_failure", "dependency_unavailable"),
+        beats=("client_address_wrong", "dns_resolution_failure", "dependency_unavailable", "rollout_regression", "gitops_out_of_sync"),
         actions=("show_quota", "raise_quota"),
     ),
     CauseRule(

@@ -168,8 +168,9 @@ RULES = (
     ),
     CauseRule(
         id="disk_full",
-        needs=("log_disk_full",),
+        needs=("evicted_for_its_storage", "log_disk_full"),
         strength=0.68,
+        supports={"evicted_for_its_storage": 0.22},
         mechanism="A volume or the writable layer of {pod} is full",
         explains=_ALL,
         beats=("application_crash", "rollout_stuck", "rollout_regression"),

@@ -69,7 +69,7 @@ RULES = (
     ),
     CauseRule(
         id="volume_mount_failed",
-        needs=("volume_not_mounted", "unschedulable_claim_missing"),
+        needs=("volume_not_mounted", "unschedulable_claim_missing", "unschedulable_volume_node"),
         strength=0.7,
         mechanism="A volume of {pod} cannot be mounted",
         explains=_STARTS,

@@ -13,10 +13,23 @@ from app.domain.target import ObjectRef
 
 _REFUSALS = (
     ("service_account_missing", re.compile(r'serviceaccount "(?P<what>[^"]+)" not found|error looking up service account (?P<where>\S+):', re.I)),
-    ("pod_security_refused", re.compile(r"violates PodSecurity (?P<what>\"[^\"]+\")", re.I)),
-    ("webhook_unavailable", re.compile(r'failed calling webhook "(?P<what>[^"]+)"', re.I)),
-    ("webhook_denied", re.compile(r'admission webhook "(?P<what>[^"]+)" denied', re.I)),
-    ("limits_required", re.compile(r"must specify (?P<what>[\w.,/ ]+)|minimum \S+ usage per|maximum \S+ usage per", re.I)),
+    (  # Pod Security admission; its forerunner until 1.24; OpenShift's
+        "pod_security_refused",
+        re.compile(
+            r"violates PodSecurity (?P<what>\"[^\"]+\")|unable to validate against any (?P<rules>pod security policy|security context constraint)",
+            re.I,
+        ),
+    ),
+    ("webhook_unavailable", re.compile(r'failed calling (?:admission )?webhook "(?P<what>[^"]+)"', re.I)),
+    (  # webhooks; policies in CEL (1.26 and later); the image policy plugin
+        "webhook_denied",
+        re.compile(
+            r'admission webhook "(?P<what>[^"]+)" denied|AdmissionPolicy \'(?P<policy>[^\']+)\'.{0,120}denied request'
+            r"|(?P<images>image policy webhook) backend denied",
+            re.I,
+        ),
+    ),
+    ("limits_required", re.compile(r"must specify (?P<what>[\w.,/ ]+)|(minimum|maximum) \S+ usage per|max limit to request ratio per", re.I)),
 )
 _QUOTA = re.compile(r"exceeded quota: (?P<quota>\S+?), requested: (?P<asked>\S+), used: (?P<used>\S+), limited: (?P<limit>\S+)")
 _SETUP = (
@@ -33,6 +46,8 @@ def find(world: World) -> Found:
     for event in reversed(world.events):  # the newest refusal is the one that holds now
         if event.item.get("reason") == "FailedCreate" and still_short(world, event):
             yield from _refusal(world, event, world.top(world.about(event)), str(event.item.get("message")))
+        elif event.item.get("reason") != "FailedCreate" and event.item.get("type") == "Warning" and world.age(event) <= RECENT:
+            yield from _elsewhere(world, event)
         if event.item.get("type") == "Warning" and world.about(event).kind == "Pod":
             yield from _set_up(world, event)
     for kind in ("Deployment", "ReplicaSet"):
@@ -41,6 +56,25 @@ def find(world: World) -> Found:
             if failure and failure.get("status") == "True":
                 where = world.top(ObjectRef(kind=kind, namespace=seen.namespace, name=seen.name))
                 yield from _refusal(world, seen, where, str(failure.get("message") or ""))
+
+
+def _elsewhere(world: World, event: Seen) -> Found:
+    """A refusal that a delivery tool, an operator or a controller of claims passes on in its own event: a quota's alone, which
+    counts while it has no room."""
+    match = _QUOTA.search(str(event.item.get("message")))
+    if "failed calling" in str(event.item.get("message")):
+        yield from _refusal(world, event, world.about(event), str(event.item.get("message")))
+        return
+    known = {q.name: q for q in world.of("ResourceQuota")}
+    if match is None or (match["quota"] in known and not _no_room(known[match["quota"]], match["asked"])):
+        return
+    yield from _refusal(world, event, world.about(event), str(event.item.get("message")))
+
+
+def _no_room(seen: Seen, asked: str) -> bool:
+    used, limit = seen.at("status", "used") or {}, seen.at("status", "hard") or {}
+    wanted = [pair.split("=", 1) for pair in asked.split(",") if "=" in pair]
+    return any((quantity(a) or 0) + (quantity(used.get(n)) or 0) > (quantity(limit.get(n)) or 0) for n, a in wanted if n in limit)
 
 
 def still_short(world: World, event: Seen) -> bool:
@@ -72,7 +106,8 @@ def _refusal(world: World, source: Seen, where: ObjectRef, message: str) -> Foun
         claim = f"Quota {match['quota']} refuses pods of {where.name}: requested {match['asked']}, used {match['used']}, limited {match['limit']}"
         target = ObjectRef(kind="Namespace", name=where.namespace)
         yield signal(f"quota_refuses_{family(resource)}", target, claim, quote, when, facts)
-        yield signal("pods_refused", where, f"Pods of {where.name} are refused", quote, when, facts)
+        if family(resource) != "services":
+            yield signal("pods_refused", where, f"Pods of {where.name} are refused", quote, when, facts)
         return
     for kind, pattern in _REFUSALS:
         found = pattern.search(message)

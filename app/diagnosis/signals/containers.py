@@ -52,6 +52,7 @@ def find(world: World) -> Found:
         if is_done(pod.item):
             continue
         yield _pod_state(world, pod)
+        yield _evicted(world, pod)
         for status, init in statuses(pod.item):
             yield from _container(world, pod, status, init)
 
@@ -64,6 +65,26 @@ def _pod_state(world: World, pod: Seen) -> Signal | None:
     started = moment(pod.at("metadata", "creationTimestamp"))
     claim = f"Pod {pod.name} is {phase} and not ready"
     return signal(kind, world.workload_of(pod), claim, cite(pod.reading, (pod.name, phase), (pod.name,)), started, {"pod": pod.name, "phase": phase})
+
+
+# What the kubelet says when a pod passes its own limit of scratch space (pkg/kubelet/eviction): the container's, the pod's, a volume's.
+_FULL = re.compile(
+    r"ephemeral local storage usage exceeds|exceeded its local ephemeral storage limit|Usage of EmptyDir volume .{0,80}exceeds the limit"
+)
+
+
+def _evicted(world: World, pod: Seen) -> Signal | None:
+    """A pod that was evicted for what it wrote itself; the node had room."""
+    message = str(pod.at("status", "message") or "")
+    if pod.at("status", "reason") != "Evicted" or not _FULL.search(message):
+        return None
+    ended = [m for s, _ in statuses(pod.item) if (m := moment(dig(s, "state", "terminated", "finishedAt")))]
+    when = max(ended, default=moment(pod.at("metadata", "creationTimestamp")))
+    if when is not None and when < min(world.onset, world.now) - 4 * RECENT:
+        return None
+    claim = f"{pod.name} was evicted: {message.strip()}"
+    source = cite(pod.reading, (pod.name, message.strip()), (message.strip(),), (pod.name, "Evicted"))
+    return signal("evicted_for_its_storage", world.workload_of(pod), claim, source, when, {"pod": pod.name, "message": message})
 
 
 def _container(world: World, pod: Seen, status: JsonObject, init: bool) -> Found:

@@ -22,25 +22,29 @@ class Template:
 WORDS: dict[str, tuple[str, ...]] = {
     "log_configuration": (
         *("required", "missing", "mandatory", "not set", "must be", "invalid", "not defined", "unknown flag", "unrecognized option"),
-        *("config", "schema version"),
+        *("config", "schema version", "directive", "option", "argument", "placeholder", "parameter", "bind properties", "settings", "setting ["),
+        *("unknown variable", "yaml:", "toml:", "srcfg", "keyerror", "no such file", "filenotfound", "missing field", "flag provided"),
     ),
     "log_dns_failure": ("lookup", "enotfound", "eai_again", "resolve", "unknownhost", "not known", "resolution", "nxdomain"),
     "log_connection_refused": ("connect", "dial tcp", "refused", "no route"),
     "log_forbidden": ("serviceaccount",),
     "log_port_in_use": ("in use", "eaddrinuse", "allocated"),
     "log_collecting": ("gc", "garbage", "pause full"),
-    "log_hang": ("asleep", "deadlock", "worker timeout", "event loop", "blocked"),
+    "log_hang": ("asleep", "deadlock", "worker timeout", "event loop", "blocked", "held by", "goroutine", "harakiri", "timed out worker", "stuck"),
     "log_slow_query": ("slow query", "duration", "canceling", "lock wait", "deadlock"),
     "log_consumer_lag": ("consumer", "lag of", "max.poll"),
     "log_replication_lag": ("replica", "seconds_behind", "wal segment"),
     "log_broker_partition": ("partition", "mnesia", "leader", "inconsistent_database", "notenoughreplicas", "quorum"),
-    "log_disk_full": ("space", "disk", "enospc"),
-    "log_certificate_expired": ("cert",),
+    "log_disk_full": ("space", "disk", "enospc", "is full", "ora-", "read-only-allow", "misconf"),
+    "log_certificate_expired": ("cert", "nottimevalid"),
     "log_certificate_expiring": ("cert",),
-    "log_certificate_untrusted": ("cert",),
+    "log_certificate_untrusted": ("cert", "unknown ca", "pkix", "unable_to_verify", "unknownissuer", "untrusted", "subject alternative"),
     "log_credentials": ("authentication failed", "access denied", "wrongpass", "noauth", "invalid username"),
     "log_connections_exhausted": ("connection", "pool"),
-    "log_descriptors": ("open files", "emfile", "thread", "fork"),
+    "log_descriptors": (
+        *("open files", "emfile", "enfile", "thread", "fork", "newosproc", "clone", "spawn", "descriptor", "cannot assign", "eaddrnotavail"),
+        *("conntrack", "buffer space"),
+    ),
     "log_read_only_database": ("read-only", "readonly"),
     "log_driver": ("driver", "module named"),
     "log_rate_limited": ("429", "rate limit", "throttling"),
@@ -66,7 +70,19 @@ TEMPLATES = (
         r"\b(env|environment|variable|config|configuration|setting)\b.{0,60}\b(not set|is missing|is required|must be|is invalid|not defined)",
         r"\b[A-Z][A-Z0-9]+_[A-Z0-9_]+\b.{0,30}\b(must be|is required|not set|is invalid|is missing)",
         r"\binvalid (configuration|config|port|argument|value for)\b|unknown flag|unrecognized option",
-        r"(failed|unable) to (load|parse|read) (the )?config|could not parse config|schema version mismatch",
+        r"(failed|unable) to (load|parse|read) (the )?config|could not parse config|schema version mismatch|error (loading|parsing|in) (the )?config",
+        # frameworks: Spring, Quarkus, Micronaut, .NET options, Django, pydantic, Typesafe, Kafka; a variable that is not there in Python, Ruby
+        r"(failed to|could not) bind properties|could not resolve placeholder|^\s*Property: \S+|SRCFG\d+",
+        r"OptionsValidationException|ImproperlyConfigured",
+        r"validation errors? for \w*(settings|config)|\bConfig(uration)?Exception\b|KeyError: ['\"][A-Z][A-Z0-9_]{3,}",
+        r"key not found: \"[A-Z][A-Z0-9_]{3,}",
+        # flags: Go, argparse, clap, getopt; files: the parser's own words, or the file is not there
+        r"flag provided but not defined|required flag|required arguments were not provided|unrecognized arguments|arguments are required",
+        r"\byaml: (line \d|unmarshal|did not)|mapping values are not allowed|\btoml: |missing field `\w+`|required key \S+ missing value",
+        r"(open|load|read|stat|FileNotFound\w*:?).{0,40}?[/\w.-]+\.(ya?ml|json|toml|conf|cfg|cnf|ini|properties|xml)\b.{0,12}no such file",
+        # servers: nginx, haproxy, redis, postgres, mysql, mongod, elasticsearch
+        r"\[emerg\].{0,60}(unknown directive|invalid|unexpected|not allowed|is duplicate)|fatal errors? (found )?in config|FATAL CONFIG FILE ERROR",
+        r"unrecognized configuration parameter|invalid value for parameter|unknown variable '|Unrecognized option: |unknown setting \[",
     ),
     _t(
         "log_dns_failure",
@@ -87,7 +103,7 @@ TEMPLATES = (
     _t(
         "log_forbidden",
         "the API server refuses the account",
-        r'(?P<account>system:serviceaccount:[\w.-]+:[\w.-]+)"? cannot (?P<verb>\w+) resource "?(?P<what>[\w.]+)',
+        r"(?P<account>system:serviceaccount:[\w.-]+:[\w.-]+)[\\\"']* cannot (?P<verb>\w+) (resource )?[\\\"']*(?P<what>[\w./-]+)",
     ),
     _t("log_port_in_use", "its port is taken already", r"address already in use|\bEADDRINUSE\b|port is already (allocated|in use)"),
     _t(
@@ -100,6 +116,10 @@ TEMPLATES = (
         "the process does not progress",
         r"all goroutines are asleep - deadlock|Found one Java-level deadlock|WORKER TIMEOUT|event loop (is |was )?blocked for",
         r"Thread Thread\[.{0,80}has been blocked for|blocked for more than \d+ seconds",
+        # a thread that waits for what another holds: HotSpot, Go's dumps, .NET, lock watchdogs; workers that are shot: uWSGI, puma, Tomcat's valve
+        r"\bwait(s|ing) (for|on|to lock)\b.{0,80}\bheld by\b|(possible|potential) deadlock",
+        r"deadlock (detected|found)? ?(between|among|in|involving) threads?",
+        r"goroutine \d+ \[(semacquire|sync\.\w+(\.\w+)?|chan (receive|send)), \d+ minutes\]|\bHARAKIRI\b|terminating timed out worker|may be stuck",
     ),
     _t(
         "log_slow_query",
@@ -123,8 +143,21 @@ TEMPLATES = (
         r"network partition detected|inconsistent_database|partial partition detected|\brunning_partitioned_network\b|Mnesia.{0,40}partition",
         r"\bLEADER_NOT_AVAILABLE\b|has no leader|NotEnoughReplicas|lost quorum of brokers",
     ),
-    _t("log_disk_full", "no space is left", r"no space left on device|\bENOSPC\b|disk (is )?full|disk quota exceeded"),
-    _t("log_certificate_expired", "a certificate is past its date", r"certificate has expired|certificate expired|CERT_HAS_EXPIRED"),
+    _t(
+        "log_disk_full",
+        "no space is left",
+        r"no space left on device|\bENOSPC\b|disk (is )?full|disk quota exceeded|not enough space on the disk|out of disk space",
+        # MySQL, SQL Server, Oracle, Elasticsearch, RabbitMQ, Redis
+        r"the table '[^']*' is full|could not allocate space for object|transaction log for database .{0,60}is full",
+        r"ORA-(01653|01654|01691|00257|19809)",
+        r"flood[- ]stage disk watermark|read-only-allow-delete|disk resource limit alarm set",
+        r"free disk space .{0,40}(below|insufficient)|MISCONF Redis",
+    ),
+    _t(
+        "log_certificate_expired",
+        "a certificate is past its date",
+        r"certificate has expired|certificate expired|CERT_HAS_EXPIRED|CertificateExpired|certificate is expired|expired certificate|NotTimeValid",
+    ),
     _t(
         "log_certificate_expiring",
         "a certificate ends soon",
@@ -134,7 +167,12 @@ TEMPLATES = (
         "log_certificate_untrusted",
         "a certificate is not trusted",
         r"certificate signed by unknown authority|self[- ]signed certificate|unable to verify the first certificate",
-        r"x509: certificate is (valid for|not)|certificate verify failed",
+        r"x509: certificate is (valid for|not)|certificate verify failed|cannot validate certificate|certificate name mismatch",
+        # Java, Node, OpenSSL's alerts, rustls, .NET, Python
+        r"PKIX path building failed|unable to find valid certification path|unable to get (local )?issuer cert|SELF_SIGNED_CERT|UNABLE_TO_VERIFY",
+        r"alert (unknown ca|bad certificate)|certificate unknown|UnknownIssuer|CERT_ALTNAME_INVALID|RemoteCertificate(NameMismatch|ChainErrors)",
+        r"SSL certificate problem|hostname .{0,60}(doesn't|does not) match.{0,40}cert",
+        r"No subject alternative (DNS )?names? .{0,40}cert|untrusted ?root",
     ),
     _t(
         "log_credentials",
@@ -149,7 +187,13 @@ TEMPLATES = (
     _t(
         "log_descriptors",
         "no file descriptor or thread is left",
-        r"too many open files|\bEMFILE\b|unable to create (new )?native thread|can't start new thread|fork: .*temporarily unavailable",
+        r"too many open files|\bE[MN]FILE\b|unable to create (new )?native thread|can't (start new|create) thread|fork: .*temporarily unavailable",
+        # glibc, Go, C++, Rust, Node, Ruby; sockets that run out; the cgroup's limit of processes
+        r"pthread_create.{0,40}fail|newosproc|failed to (create|spawn) (new )?(OS )?thread",
+        r"(thread|fork|clone|spawn)\b.{0,60}(resource temporarily unavailable|EAGAIN)",
+        r"no file descriptors available|file descriptor limit|connect.{0,80}cannot assign requested address",
+        r"EADDRNOTAVAIL|fork rejected by pids controller",
+        r"nf_conntrack: table full|no buffer space available",
     ),
     _t(
         "log_read_only_database",
@@ -187,7 +231,7 @@ TEMPLATES = (
         r"(timed? ?out|timeout|deadline exceeded).{0,40}\b(calling|waiting for|reading from|from|to) (https?://)?(?P<host>[\w-]+(\.[\w-]+)*)(:\d+)?",
         r"(?P<host2>[\w-]+(\.[\w-]+)*):\d+.{0,40}(read timed out|i/o timeout|context deadline exceeded)",
     ),
-    _t("log_error", "an error happened", r"\b(error|exception|failed|failure)\b"),
+    _t("log_error", "an error happened", r"(error|exception|failed|failure)\b"),
 )
 
 

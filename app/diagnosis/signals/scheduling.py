@@ -16,15 +16,23 @@ _HEAD = re.compile(r"^\d+/(?P<total>\d+) nodes are available: (?P<rest>.*?)(?:\.
 _REASONS = (
     ("insufficient_cpu", re.compile(r"Insufficient cpu")),
     ("insufficient_memory", re.compile(r"Insufficient memory")),
-    ("insufficient_extended", re.compile(r"Insufficient (?P<what>\S+)")),
+    ("insufficient_extended", re.compile(r"Insufficient (?P<what>\S+)|cannot allocate all claims")),
     ("too_many_pods", re.compile(r"Too many pods")),
     ("anti_affinity", re.compile(r"anti-affinity|didn't match pod affinity|pod affinity rules")),
     ("topology", re.compile(r"topology spread")),
     ("selector", re.compile(r"didn't match Pod's node (affinity/)?selector|node affinity/selector|didn't match node selector")),
     ("volume_node", re.compile(r"volume node affinity|max volume count")),
+    ("reserved", re.compile(r"taint \{node-role\.kubernetes\.io/(control-plane|master|etcd|controlplane)")),
+    ("cordoned", re.compile(r"were unschedulable|taint \{node\.kubernetes\.io/unschedulable")),
+    ("ill", re.compile(r"taint \{node\.(kubernetes\.io|cloudprovider\.kubernetes\.io)/")),
     ("taint", re.compile(r"untolerated taint|had taint")),
-    ("cordoned", re.compile(r"were unschedulable")),
-    ("claim_unbound", re.compile(r"unbound immediate PersistentVolumeClaims|didn't find available persistent volumes")),
+    (
+        "claim_unbound",
+        re.compile(
+            r"unbound immediate PersistentVolumeClaims|didn't find available persistent volumes"
+            r"|not have enough free storage|non-existent (pv|persistentvolume)"
+        ),
+    ),
     ("claim_missing", re.compile(r'persistentvolumeclaim "(?P<what>[^"]+)" not found')),
 )
 SILENCE = timedelta(seconds=45)  # a healthy scheduler answers within seconds
@@ -83,7 +91,9 @@ def fullest(world: World) -> ObjectRef | None:
 
 
 def decide(world: World, pod: Seen, total: int, reasons: dict[str, int]) -> str:
-    """The reason that keeps the pod from the nodes it could otherwise use."""
+    """The reason that keeps the pod from the nodes it could otherwise use. Nodes kept for the control plane are no reason where
+    there are others; nodes that are ill are the nodes' own trouble."""
+    reasons = _without_reserved(world, reasons)
     for sure in ("claim_missing", "claim_unbound"):
         if reasons.get(sure):
             return sure
@@ -103,7 +113,18 @@ def decide(world: World, pod: Seen, total: int, reasons: dict[str, int]) -> str:
     rest = {k: v for k, v in reasons.items() if k != "cordoned"}
     if (rest and set(rest) == {"selector"}) or _largest(rest) == "selector":
         return "selector_" + _demanded(world, pod)
+    rest.pop("ill", None)
     return _largest(rest) or ("cordoned" if reasons.get("cordoned") else "")
+
+
+def _without_reserved(world: World, reasons: dict[str, int]) -> dict[str, int]:
+    rest = {k: v for k, v in reasons.items() if k != "reserved"}
+    if not rest:
+        return {"taint": reasons["reserved"]} if reasons.get("reserved") else {}
+    kept = sum(1 for n in world.of("Node") if is_control_plane(n.item) and n.at("spec", "taints"))
+    if "reserved" not in reasons and len(rest) > 1 and rest.get("taint", 0) and not any(k in rest for k in ("claim_missing", "claim_unbound")):
+        rest["taint"] -= min(kept, rest["taint"])  # newer schedulers count taints without naming them
+    return {k: v for k, v in rest.items() if v}
 
 
 def _largest(reasons: dict[str, int]) -> str:
