@@ -8,6 +8,7 @@ from collections import deque
 from app.diagnosis.adaptive import next_steps
 from app.diagnosis.causes import CAUSES
 from app.diagnosis.conclude import conclude, hypothesis
+from app.diagnosis.elsewhere import related
 from app.diagnosis.narrative import line
 from app.diagnosis.ranking import Candidate, rank
 from app.diagnosis.signals import find
@@ -58,4 +59,4 @@ class RulesDiagnosis:
 def _think(case: CaseFile) -> Thought:
     world = World(case)
     found = find(world)
-    return world, found, rank(world, found)
+    return (world, *related(world, found, rank(world, found)))

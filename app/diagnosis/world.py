@@ -43,7 +43,7 @@ RECENT = timedelta(minutes=30)
 
 class World:
     """`objects` by `Kind/namespace/name`; `events` oldest first; `read` the (tool, namespace) pairs read whole;
-    `ended` what `signals.find` left out because it is over, with the reason."""
+    `ended` what was left out because it is over, or elsewhere, with the reason."""
 
     def __init__(self, case: CaseFile) -> None:
         self.case = case
