@@ -52,7 +52,7 @@ def _came_back(world: World, signal: Signal) -> str:
     if not isinstance(before, int | float) or not isinstance(after, int | float) or before == after:
         return ""
     for _, one in world.series:
-        same = one.name == facts.get("series") and one.labels.get("quantile") == facts.get("quantile")
+        same = one.name == facts.get("series") and one.labels.get("quantile") in (None, facts.get("quantile"))
         if same and one.labels.get("pod") == facts.get("pod") and owner(world, one.labels) == signal.object:
             level = _latest(world, one, signal.at)
             if level is None or _far(level, before, after) > NEAR:

@@ -4,9 +4,11 @@ down. Reads `get_metrics` and `query_prometheus`.
 Where the tool measured a change it is taken; short bursts that a rate window smears are seen by their peak. Pods are
 mapped to their workloads; a series about a service is about the workload of the service."""
 
+from datetime import timedelta
 from statistics import median
 
 from app.diagnosis.kube import container_spec, is_ready, quantity
+from app.diagnosis.noise import slower, stands_out
 from app.diagnosis.reading import Reading, Seen, dig
 from app.diagnosis.series import Series, Step, ramps_to, step, when
 from app.diagnosis.world import Cite, Found, World, cite, signal
@@ -14,7 +16,9 @@ from app.domain.case import Signal
 from app.domain.frozen import JsonObject, iso
 from app.domain.target import ObjectRef
 
+BEFORE_ONSET = timedelta(minutes=30)  # an alert waits for its `for` and its rate window; what moved earlier is not what it tells of
 ERRORS = 0.02  # a share of failed requests below this is noise
+TYPICAL = 0.75  # quantiles up to here tell of typical requests, above of the slow tail
 SLOWER = 2.0  # a latency level that is this many times the one before
 SLOW_SECONDS = 0.001  # a latency that rises by less than this is noise of the clock
 THROTTLED_SECONDS = 0.15  # seconds of waiting for cpu in each second: a sixth of a core is missing
@@ -28,10 +32,36 @@ BUSY_CORES = 0.1
 
 
 def find(world: World) -> Found:
+    typical = _typical(world)
     for reading, one in world.series:
         if one.values:
             yield from _target(world, reading, one)
-            yield from _shape(world, reading, one)
+            yield from _shape(world, reading, one, typical)
+
+
+Siblings = dict[tuple[str, str, tuple[tuple[str, str], ...]], list[Series]]
+
+
+def _typical(world: World) -> Siblings:
+    """Latencies of typical requests, by what tells them from others than those of the tail."""
+    found: Siblings = {}
+    for reading, one in world.series:
+        if one.name.startswith("latency") and quantile(one) <= TYPICAL:
+            found.setdefault(_kin(reading, one), []).append(one)
+    return found
+
+
+def _kin(reading: Reading, one: Series) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+    return reading.call.id, one.of, tuple(sorted((k, v) for k, v in one.labels.items() if k != "quantile"))
+
+
+def quantile(one: Series) -> float:
+    """Of a latency: by its label, by its name (`latency_p99`), else that of a mean."""
+    told = one.labels.get("quantile") or f"0.{one.name.partition('_p')[2] or '5'}"
+    try:
+        return float(told)
+    except ValueError:
+        return 0.5
 
 
 def _change(one: Series) -> Step | None:
@@ -65,7 +95,7 @@ def named(world: World, namespace: str, name: str) -> ObjectRef | None:
     return next((w for w in workloads if w.name == name), None)
 
 
-def _shape(world: World, reading: Reading, one: Series) -> Found:
+def _shape(world: World, reading: Reading, one: Series, typical: Siblings) -> Found:
     where = owner(world, one.labels)
     if where is None:
         return
@@ -76,9 +106,15 @@ def _shape(world: World, reading: Reading, one: Series) -> Found:
     kind, seen = _short_of_cpu(one) or ("", None)
     if not kind and one.name.startswith(WATCHED) and (change := _change(one)) is not None:
         kind, seen = leap(one.name, change), change
+        if kind == "latency_rose":
+            kin = typical.get(_kin(reading, one), []) if quantile(one) > TYPICAL else []
+            kind = kind if slower(one, change, kin) else ""
+        elif kind:
+            kind = kind if stands_out(one, change) else ""
+        kind = kind if world.onset - change.at <= BEFORE_ONSET else ""
     if kind and seen is not None:
         facts = {"before": round(seen.before, 4), "after": round(seen.after, 4), "series": one.name, "at": iso(seen.at), **_source(one)}
-        facts |= {"quantile": one.labels["quantile"]} if one.labels.get("quantile") else {}
+        facts |= {"quantile": one.labels.get("quantile") or f"{quantile(one):g}"} if kind == "latency_rose" else {}
         claim = f"{one.name} of {where.name} went from {told(one.name, seen.before)} to {told(one.name, seen.after)}"
         yield signal(kind, where, claim, _line(reading, one), seen.at, facts)
 

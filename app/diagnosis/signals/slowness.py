@@ -11,7 +11,7 @@ from functools import partial
 from statistics import median
 
 from app.diagnosis.series import Series, when
-from app.diagnosis.signals.metrics import owner
+from app.diagnosis.signals.metrics import TYPICAL, owner
 from app.diagnosis.world import World, cite, signal
 from app.domain.case import Signal
 from app.domain.target import ObjectRef
@@ -19,7 +19,6 @@ from app.domain.target import ObjectRef
 RETRANSMITS = "node_netstat_Tcp_RetransSegs"
 RETRANSMITS_QUERY = f"rate({RETRANSMITS}[5m])"
 FAIR_PART = 0.25
-TYPICAL = 0.75  # quantiles up to here tell of typical requests, above of the slow tail
 LOST_A_SECOND = 0.5  # fewer retransmitted segments a second than this is what any network does
 LOST_TIMES = 5.0  # a node's own usual level times this
 APART = 1.5  # and so much more than on any other node that carries the workloads
