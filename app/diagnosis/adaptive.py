@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from app.diagnosis import asked_elsewhere
 from app.diagnosis.kube import is_unhealthy, statuses
 from app.diagnosis.leads import Ask, effect_logs, failing_logs, log_hangs, log_of, memory_history, node_events, unit_logs
+from app.diagnosis.plane_leads import plane
 from app.diagnosis.ranking import Candidate, leaders
 from app.diagnosis.reading import ALIASES, Seen, dig
 from app.diagnosis.signals.nodes import UNIT_QUERY
@@ -82,6 +83,7 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
     if kinds & {"node_not_ready", "lease_stale", "pending_unnoticed", "runtime_socket_down"} or world.case.target.ref.kind == "Node":
         yield Ask("check_nodes", {}, "see which nodes are in trouble and why")
         yield Ask("query_prometheus", {"query": UNIT_QUERY, "minutes": 15}, "see which units of the nodes are down")
+    yield from plane(world, found)
     yield from unit_logs(world, found)
     yield from node_events(found)
     if any(k.startswith("unschedulable_") for k in kinds):
@@ -106,22 +108,22 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
     logs = [a for pod in _suspects(world, ranked) for a in _logs(pod)]
     yield from logs[:LOGS_PER_ROUND]
     yield from [log_of(pod, "read what the one that is asked for says") for pod in _asked_pods(world, found)][:LOGS_PER_ROUND]
-    yield from effect_logs(world, ranked)
-    yield from memory_history(world)
     if _unsure(ranked):
         yield from list(failing_logs(world, found))[:LOGS_PER_ROUND]
+    yield from effect_logs(world, ranked)
+    yield from memory_history(world)
     if kinds & {"crash_looping", "container_restarting", "readiness_failing", "rollout_not_progressing", "container_oom_killed", "errors_rose"}:
         yield Ask("get_recent_deploys", {"namespace": namespace}, "see whether a release came before")
         yield from asked_elsewhere.deliveries(world)
         yield Ask("check_workloads", {"namespace": namespace}, "see whether a release is stuck")
 
 
-def _knows_neighbours(world: World) -> bool:
-    name = world.case.target.workload.name
 def _unsure(ranked: tuple[Candidate, ...]) -> bool:
     return not ranked or ranked[0].confidence < SURE
 
 
+def _knows_neighbours(world: World) -> bool:
+    name = world.case.target.workload.name
     return any(name == caller or name in callees for caller, callees in world.callees.items())
 
 

@@ -37,7 +37,8 @@ def unit_logs(world: World, found: Iterable[Signal]) -> Iterator[Ask]:
     """The log of each unit that is down; of the kubelet or the runtime of a node that does not report; of the scheduler
     where pods wait without a word."""
     signals = list(found)
-    asked = dict.fromkeys((str(s.facts["node"]), _bare(str(s.facts["unit"]))) for s in signals if s.facts.get("unit") and s.facts.get("node"))
+    units = [s.facts for s in signals if s.facts.get("unit") and s.facts.get("node") and not s.facts.get("pod")]
+    asked = dict.fromkeys((str(f["node"]), _bare(str(f["unit"]))) for f in units)
     known = {node for node, _ in asked}
     for s in signals:
         if s.object.kind != "Node" or s.object.name in known:
@@ -103,7 +104,6 @@ def log_hangs(world: World, pod: Seen) -> bool:
     return ready is not None and ready.get("status") == "Unknown"
 
 
-def effect_logs(world: World, ranked: tuple[Candidate, ...]) -> Iterator[Ask]:
 def failing_logs(world: World, found: Iterable[Signal]) -> Iterator[Ask]:
     """Of those whose own requests began to fail: what they say. The last in the chain of calls first: it has nobody else to
     blame."""
@@ -115,6 +115,7 @@ def failing_logs(world: World, found: Iterable[Signal]) -> Iterator[Ask]:
             yield log_of(pods[-1], "read what the one that answers with errors says")
 
 
+def effect_logs(world: World, ranked: tuple[Candidate, ...]) -> Iterator[Ask]:
     """A leader that was read off a configuration, and explains nothing that was seen to go wrong: the logs of its own
     pods and of those that call it, those where users enter first, show whether it matters. Of one whose memory grows the
     log says what grows."""

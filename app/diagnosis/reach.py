@@ -5,6 +5,8 @@ from app.diagnosis.kube import is_dns
 from app.diagnosis.world import World
 from app.domain.target import ObjectRef
 
+# Parts of the control plane that stand still without it.
+WAITING = {"etcd": ("kube-apiserver", "kube-controller-manager", "kube-scheduler"), "kube-apiserver": ("kube-controller-manager", "kube-scheduler")}
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicaSet", "Pod")
 
 
@@ -20,7 +22,9 @@ def reach(world: World, ref: ObjectRef) -> frozenset[str]:
         scaled = seen.at("spec", "scaleTargetRef") if seen else None
         found |= {f"{scaled.get('kind')}/{ref.namespace}/{scaled.get('name')}"} if isinstance(scaled, dict) else set()
     elif ref.kind == "ControlPlane":
-        found |= {str(w) for w in _workloads(world)}
+        found |= {str(w) for w in _workloads(world)} | {f"ControlPlane//{name}" for name in WAITING.get(ref.name, ())}
+        found |= {f"Target//{t}" for t in _targets_of(world, ref.name)}
+        found |= {f"Node//{n.name}" for n in world.of("Node")} if ref.name in WAITING else set()
     elif ref.kind == "NetworkPolicy":
         ours = [w for w in _workloads(world) if w.namespace == ref.namespace]
         found |= {str(w) for w in ours} | {f"Service/{ref.namespace}/{w.name}" for w in ours}
@@ -77,3 +81,9 @@ def of_names(world: World, namespace: str, names: list[str]) -> set[str]:
         found |= {f"{kind}/{namespace}/{name}" for name in names if world.get(kind, namespace, name)}
     known = {str(w) for w in _workloads(world) if w.namespace == namespace and w.name in names}
     return found | known
+
+
+def _targets_of(world: World, part: str) -> set[str]:
+    """Scrape targets of a part of the control plane, by the words of their job."""
+    jobs = {f"{one.labels.get('job')}/{one.labels.get('instance')}" for _, one in world.series if one.name == "up"}
+    return {j for j in jobs if part.removeprefix("kube-") in j.split("/")[0]}

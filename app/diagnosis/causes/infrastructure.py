@@ -4,12 +4,15 @@ from app.diagnosis.causes.rule import CRASHES, DOWNSTREAM, NOT_RUNNING, UNREACHE
 
 _ALL = NOT_RUNNING | UNREACHED | DOWNSTREAM | CRASHES
 _PODS = ("rollout_stuck", "dependency_unavailable", "readiness_probe_failing", "liveness_probe_failing", "volume_mount_failed", "application_crash")
+_OWN = ("application_crash", "configuration_error", "liveness_probe_failing", "readiness_probe_failing")  # of its own pods
+
+_EVICTED = {"node_memory_pressure": "evicted_for_memory", "node_disk_pressure": "evicted_for_disk", "node_pid_pressure": "evicted_for_pids"}
 
 
 def _pressure(cause: str, what: str) -> CauseRule:
     return CauseRule(
         id=cause,
-        needs=(cause,),
+        needs=(cause, _EVICTED[cause]),
         strength=0.84,
         mechanism=f"The node runs out of {what} and evicts pods",
         supports={"node_not_ready": 0.03, "node_told": 0.01},
@@ -45,33 +48,38 @@ RULES = (
         needs=("unit_proxy_down",),
         strength=0.88,
         mechanism="kube-proxy is not active on {node}: its pods reach Services no longer or wrongly",
-        explains=UNREACHED | DOWNSTREAM,
-        beats=("dependency_unavailable", "dns_resolution_failure", "readiness_probe_failing"),
+        explains=UNREACHED | DOWNSTREAM | CRASHES | {"pod_not_ready"},
+        beats=("dependency_unavailable", "dns_resolution_failure", "readiness_probe_failing", "scrape_target_down", *_OWN),
         actions=("describe_node", "restart_unit"),
     ),
     CauseRule(
         id="controller_manager_unavailable",
         needs=("unit_controllers_down",),
-        strength=0.85,
-        mechanism="kube-controller-manager is not active on {node}",
-        explains=_ALL,
+        strength=0.86,
+        mechanism="kube-controller-manager does not run on {node}: what was written is not acted upon",
+        supports={"generation_unobserved": 0.04},
+        explains=_ALL | {"generation_unobserved"},
+        beats=(*_OWN, "rollout_stuck", "scrape_target_down"),
         actions=("show_nodes", "restart_unit"),
     ),
     CauseRule(
         id="etcd_unhealthy",
-        needs=("unit_etcd_down",),
-        strength=0.85,
-        mechanism="etcd is not active on {node}",
+        needs=("unit_etcd_down", "etcd_measured", "etcd_told"),
+        strength=0.82,
+        mechanism="etcd does not keep up or does not run: {reason}",
+        supports={"etcd_told": 0.05, "etcd_measured": 0.05, "unit_etcd_down": 0.05},
         explains=_ALL,
+        beats=(*_OWN, "api_server_unavailable", "controller_manager_unavailable", "scheduler_unavailable", "scrape_target_down"),
         actions=("show_nodes", "restart_unit"),
     ),
     CauseRule(
         id="api_server_unavailable",
-        needs=("unit_api_down", "jobs_api_down"),
-        strength=0.85,
-        mechanism="kube-apiserver does not run or does not answer",
+        needs=("unit_api_down", "jobs_api_down", "api_measured", "api_told"),
+        strength=0.82,
+        mechanism="kube-apiserver does not run or does not keep up: {reason}",
+        supports={"api_told": 0.04, "api_measured": 0.04, "unit_api_down": 0.03},
         explains=_ALL,
-        beats=("scrape_target_down",),
+        beats=(*_OWN, "controller_manager_unavailable", "scheduler_unavailable", "scrape_target_down"),
         actions=("show_nodes", "restart_unit"),
     ),
     CauseRule(

@@ -17,10 +17,10 @@ def _unplaced(cause: str, need: str, mechanism: str, *actions: str) -> CauseRule
     )
 
 
-def _unbound(cause: str, need: str, mechanism: str) -> CauseRule:
+def _unbound(cause: str, need: str, mechanism: str, *more: str) -> CauseRule:
     return CauseRule(
         id=cause,
-        needs=(need,),
+        needs=(need, *more),
         strength=0.88,
         mechanism=mechanism,
         supports={"unschedulable_claim_unbound": 0.05, "claim_event": 0.02},
@@ -44,7 +44,7 @@ RULES = (
     _unplaced("taint_not_tolerated", "taint", "Every node {pod} could use has a taint it does not tolerate {what}", "show_taints", "roll_back"),
     _unplaced("node_cordoned", "cordoned", "The nodes {pod} may use are cordoned", "show_nodes", "uncordon"),
     _unplaced("too_many_pods_on_node", "too_many_pods", "The nodes are at their number of pods", "show_nodes_use", "add_node"),
-    _unbound("pvc_unbound_storage_class", "storage_class_missing", "Claim {claim} names StorageClass {class}, which does not exist"),
+    _unbound("pvc_unbound_storage_class", "storage_class_missing", "Claim {claim} names {fault}", "provisioning_failed"),
     _unbound("pvc_unbound_capacity", "claim_too_large", "Claim {claim} asks {size}, volume {volume} has {capacity}"),
     _unbound("pvc_unbound_access_mode", "access_mode_unmet", "Claim {claim} wants {modes}, volume {volume} offers {offers}"),
     _unbound("pvc_unbound_selector", "volume_selector_unmet", "No volume carries the labels claim {claim} selects"),
@@ -56,7 +56,7 @@ RULES = (
         mechanism="kube-scheduler is not active on {node}: new pods stay Pending and nothing is said about them",
         supports={"pending_unnoticed": 0.03},
         explains=CauseRule("", (), 0, "").explains | {"pending_unnoticed"},
-        beats=_VAGUER,
+        beats=(*_VAGUER, "application_crash", "configuration_error", "scrape_target_down"),
         actions=("show_scheduler", "restart_unit"),
     ),
 )

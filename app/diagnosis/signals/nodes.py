@@ -163,7 +163,7 @@ def _unit(one: Series, reading: Reading) -> Found:
     if one.values[-1][1] == 0:
         fell = when(next((one.values[i + 1][0] for i in reversed(range(len(one.values) - 1)) if one.values[i][1] > 0), one.values[0][0]))
         source = cite(reading, (unit, node, "active"), (unit, node))
-        facts = {"unit": unit, "node": node}
+        facts = {"unit": unit, "node": node, "reason": f"unit {unit} is not active on {node}"}
         where = place(kind, unit.removesuffix(".service"), node)
         yield signal(kind, where, f"Unit {unit} is not active on node {node}", source, fell, facts)
 

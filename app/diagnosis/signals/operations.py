@@ -83,7 +83,8 @@ def _api_targets(world: World) -> Found:
             reading, one = targets[0]
             where = ObjectRef(kind="ControlPlane", name="kube-apiserver")
             at = when(next((t for t, v in one.values if v == 0), one.values[-1][0]))
-            yield signal("jobs_api_down", where, f"No target of job {job} answers", cite(reading, (job,)), at, {"job": job})
+            facts = {"job": job, "reason": f"no target of job {job} answers"}
+            yield signal("jobs_api_down", where, f"No target of job {job} answers", cite(reading, (job,)), at, facts)
 
 
 def _delivery(world: World) -> Found:

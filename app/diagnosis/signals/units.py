@@ -31,7 +31,7 @@ def _unit(reading: Reading) -> Found:
     kind = UNITS.get(unit)
     if kind is not None and line:
         claim = f"systemd says of {unit} on node {node}: {line.strip()[:120]}"
-        yield signal(kind, place(kind, unit, node), claim, cite(reading, (line,)), None, {"unit": unit, "node": node})
+        yield signal(kind, place(kind, unit, node), claim, cite(reading, (line,)), None, {"unit": unit, "node": node, "reason": line.strip()[:120]})
 
 
 def _down(lines: list[str]) -> str:
