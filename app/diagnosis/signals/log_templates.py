@@ -8,6 +8,9 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from app.diagnosis.signals.store_templates import PATTERNS, UNREACHED, UNREACHED_WORDS
+from app.diagnosis.signals.store_templates import WORDS as STORE_WORDS
+
 
 @dataclass(frozen=True, slots=True)
 class Template:
@@ -26,36 +29,26 @@ WORDS: dict[str, tuple[str, ...]] = {
         *("unknown variable", "yaml:", "toml:", "srcfg", "keyerror", "no such file", "filenotfound", "missing field", "flag provided"),
     ),
     "log_dns_failure": ("lookup", "enotfound", "eai_again", "resolve", "unknownhost", "not known", "resolution", "nxdomain"),
-    "log_connection_refused": ("connect", "dial tcp", "refused", "no route"),
+    "log_connection_refused": UNREACHED_WORDS,
     "log_forbidden": ("serviceaccount",),
     "log_port_in_use": ("in use", "eaddrinuse", "allocated"),
     "log_collecting": ("gc", "garbage", "pause full"),
     "log_hang": ("asleep", "deadlock", "worker timeout", "event loop", "blocked", "held by", "goroutine", "harakiri", "timed out worker", "stuck"),
-    "log_slow_query": ("slow query", "duration", "canceling", "lock wait", "deadlock"),
-    "log_consumer_lag": ("consumer", "lag of", "max.poll"),
-    "log_replication_lag": ("replica", "seconds_behind", "wal segment"),
-    "log_broker_partition": ("partition", "mnesia", "leader", "inconsistent_database", "notenoughreplicas", "quorum"),
     "log_disk_full": ("space", "disk", "enospc", "is full", "ora-", "read-only-allow", "misconf"),
     "log_certificate_expired": ("cert", "nottimevalid"),
     "log_certificate_expiring": ("cert",),
     "log_certificate_untrusted": ("cert", "unknown ca", "pkix", "unable_to_verify", "unknownissuer", "untrusted", "subject alternative"),
-    "log_credentials": ("authentication failed", "access denied", "wrongpass", "noauth", "invalid username"),
-    "log_connections_exhausted": ("connection", "pool"),
     "log_descriptors": (
         *("open files", "emfile", "enfile", "thread", "fork", "newosproc", "clone", "spawn", "descriptor", "cannot assign", "eaddrnotavail"),
         *("conntrack", "buffer space"),
     ),
-    "log_read_only_database": ("read-only", "readonly"),
-    "log_driver": ("driver", "module named"),
-    "log_rate_limited": ("429", "rate limit", "throttling"),
     "log_heap": ("memory",),
     "log_permission_denied": ("permission denied", "eacces", "read-only", "not permitted"),
     "log_missing_command": ("exec format", "not found", "no such file"),
     "log_crash": ("panic", "fatal", "traceback", "exception", "segmentation", "assertion"),
     "log_clean_shutdown": ("term", "graceful"),
-    "log_timeout": ("timed", "timeout", "time out", "deadline exceeded"),
     "log_error": ("error", "exception", "failed", "failure"),
-}
+} | STORE_WORDS
 
 
 def _t(kind: str, says: str, *patterns: str) -> Template:
@@ -92,14 +85,8 @@ TEMPLATES = (
         r"could not resolve host:? (?P<host4>[\w.-]+)|UnknownHostException:? (?P<host5>[\w.-]+)",
         r"name or service not known|temporary failure in name resolution|\bNXDOMAIN\b",
     ),
-    _t(
-        "log_connection_refused",
-        "a peer refuses or does not answer",
-        r"could not connect to (?P<host>[\w.-]+):(?P<port>\d+)",
-        r"(dial tcp|connect(ing)? to) (?P<host2>[\w.-]+):(?P<port2>\d+).{0,80}(refused|timed? ?out|timeout|failed|unreachable)",
-        r"ECONNREFUSED\s*(?P<host3>[\w.-]*):?(?P<port3>\d*)",
-        r"connection refused|no route to host|failed to connect to all addresses",
-    ),
+    _t("log_connections_exhausted", "no free connection is left", *PATTERNS["log_connections_exhausted"]),
+    _t("log_connection_refused", "a peer refuses or does not answer", *UNREACHED),
     _t(
         "log_forbidden",
         "the API server refuses the account",
@@ -121,28 +108,10 @@ TEMPLATES = (
         r"deadlock (detected|found)? ?(between|among|in|involving) threads?",
         r"goroutine \d+ \[(semacquire|sync\.\w+(\.\w+)?|chan (receive|send)), \d+ minutes\]|\bHARAKIRI\b|terminating timed out worker|may be stuck",
     ),
-    _t(
-        "log_slow_query",
-        "a query takes long or waits for a lock",
-        r"\bslow query\b|\bduration: \d{4,}\.\d+ ms\b|canceling statement due to (statement|lock) timeout",
-        r"Lock wait timeout exceeded|Deadlock found when trying to get lock|process \d+ detected deadlock|ERROR: +deadlock detected",
-    ),
-    _t(
-        "log_consumer_lag",
-        "a consumer does not keep up",
-        r"consumer lag|lag of \d+ messages|\bslow consumer\b|max\.poll\.interval\.ms|consumer is (too slow|lagging|behind)",
-    ),
-    _t(
-        "log_replication_lag",
-        "a replica is behind",
-        r"replication lag|replica (is|lags) .{0,40}behind|Seconds_Behind_(Master|Source): [1-9]|requested WAL segment \S+ has already been removed",
-    ),
-    _t(
-        "log_broker_partition",
-        "nodes of the broker do not see one another",
-        r"network partition detected|inconsistent_database|partial partition detected|\brunning_partitioned_network\b|Mnesia.{0,40}partition",
-        r"\bLEADER_NOT_AVAILABLE\b|has no leader|NotEnoughReplicas|lost quorum of brokers",
-    ),
+    _t("log_consumer_lag", "a consumer does not keep up", *PATTERNS["log_consumer_lag"]),
+    _t("log_replication_lag", "a replica is behind", *PATTERNS["log_replication_lag"]),
+    _t("log_slow_query", "a query takes long or waits for a lock", *PATTERNS["log_slow_query"]),
+    _t("log_broker_partition", "nodes of the broker do not see one another", *PATTERNS["log_broker_partition"]),
     _t(
         "log_disk_full",
         "no space is left",
@@ -174,16 +143,7 @@ TEMPLATES = (
         r"SSL certificate problem|hostname .{0,60}(doesn't|does not) match.{0,40}cert",
         r"No subject alternative (DNS )?names? .{0,40}cert|untrusted ?root",
     ),
-    _t(
-        "log_credentials",
-        "a database refuses the credentials",
-        r"password authentication failed|access denied for user|\bWRONGPASS\b|\bNOAUTH\b|invalid username or password",
-    ),
-    _t(
-        "log_connections_exhausted",
-        "no free connection is left",
-        r"too many connections|remaining connection slots|connection pool (is )?exhausted|QueuePool limit|pool.{0,30}timed? ?out",
-    ),
+    _t("log_credentials", "a database refuses the credentials", *PATTERNS["log_credentials"]),
     _t(
         "log_descriptors",
         "no file descriptor or thread is left",
@@ -195,18 +155,9 @@ TEMPLATES = (
         r"EADDRNOTAVAIL|fork rejected by pids controller",
         r"nf_conntrack: table full|no buffer space available",
     ),
-    _t(
-        "log_read_only_database",
-        "the database accepts no writes",
-        r"cannot execute \w+ in a read-only transaction|READONLY You can't write|--read-only option|database is read-only",
-    ),
-    _t(
-        "log_driver",
-        "a driver is missing",
-        r"No suitable driver|could not load driver|ClassNotFoundException.{0,60}Driver|sql: unknown driver",
-        r"no module named '?(psycopg|mysql|pymysql|pyodbc|cx_Oracle)",
-    ),
-    _t("log_rate_limited", "a peer limits the rate", r"429 too many requests|rate limit(ed)? exceeded|ThrottlingException"),
+    _t("log_read_only_database", "the database accepts no writes", *PATTERNS["log_read_only_database"]),
+    _t("log_driver", "a driver is missing", *PATTERNS["log_driver"]),
+    _t("log_rate_limited", "a peer limits the rate", *PATTERNS["log_rate_limited"]),
     _t("log_heap", "the heap is exhausted", r"OutOfMemoryError|heap out of memory|\bMemoryError\b|fatal error: out of memory"),
     _t("log_permission_denied", "a file may not be written", r"permission denied|\bEACCES\b|read-only file system|operation not permitted"),
     _t(
@@ -225,12 +176,7 @@ TEMPLATES = (
         "the process ended on request",
         r"received (signal )?(SIG)?term|shutting down gracefully|signal terminated|graceful(ly)? (shutdown|stopp)",
     ),
-    _t(
-        "log_timeout",
-        "a peer answers too late",
-        r"(timed? ?out|timeout|deadline exceeded).{0,40}\b(calling|waiting for|reading from|from|to) (https?://)?(?P<host>[\w-]+(\.[\w-]+)*)(:\d+)?",
-        r"(?P<host2>[\w-]+(\.[\w-]+)*):\d+.{0,40}(read timed out|i/o timeout|context deadline exceeded)",
-    ),
+    _t("log_timeout", "a peer answers too late", *PATTERNS["log_timeout"]),
     _t("log_error", "an error happened", r"(error|exception|failed|failure)\b"),
 )
 

@@ -3,20 +3,23 @@
 The classes are in `log_templates`. A line counts as said; how often it was said is a fact of the signal."""
 
 import re
-from datetime import datetime
 
-from app.diagnosis.kube import moment, statuses
+from app.diagnosis.kube import statuses
 from app.diagnosis.reading import Reading, Seen, dig
 from app.diagnosis.signals.addresses import in_cluster
 from app.diagnosis.signals.log_templates import TEMPLATES, classify
 from app.diagnosis.world import RECENT, Found, World, cite, signal
 from app.domain.case import Signal
 from app.domain.frozen import JsonObject
+from app.domain.log_times import moment_of
 from app.domain.target import ObjectRef
 
 PEERS = 3
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 _FRAME = re.compile(r"\s*(--- End of |at [\w.$<>`]+\(|\.\.\. \d+ more)")  # lines of a trace that only say where
+PEERED = ("log_connection_refused", "log_timeout", "log_rate_limited")
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^@/\s\"]*@)?([\w-]+(?:\.[\w-]+)*)", re.I)
+_ADDRESS = re.compile(r"[\d.]+")
 Line = tuple[str, re.Match[str]]
 _ERROR_NAMED = re.compile(r"(Error|Exception|FATAL|panic)\b.{0,60}?[:)] \S")  # the line of a trace that says what went wrong
 
@@ -42,8 +45,17 @@ def _of_container(world: World, reading: Reading) -> Found:
             continue
         for line, match in _telling(world, lines, quotable):
             about = _account(seen, match) if template.kind == "log_forbidden" else where
-            facts = {**_groups(match), "says": template.says, "count": len(lines), "pod": pod, "line": line[:200]}
-            yield signal(template.kind, about, f"{pod} logs that {template.says} ({len(lines)} x)", cite(reading, (line,)), _time_of(line), facts)
+            facts = {
+                **_groups(match),
+                **_peer(template.kind, line, match),
+                "says": template.says,
+                "count": len(lines),
+                "pod": pod,
+                "line": line[:200],
+            }
+            yield signal(
+                template.kind, about, f"{pod} logs that {template.says} ({len(lines)} x)", cite(reading, (line,)), moment_of(line, world.now), facts
+            )
 
 
 def _said(reading: Reading) -> dict[str, list[Line]]:
@@ -61,7 +73,7 @@ def _telling(world: World, lines: list[Line], quotable: set[str]) -> list[Line]:
     first: dict[str, Line] = {}
     for line, match in shown:
         host = _groups(match).get("host", "")
-        if host not in first and ((at := _time_of(line)) is None or at >= world.onset - RECENT):
+        if host not in first and ((at := moment_of(line, world.now)) is None or at >= world.onset - RECENT):
             first[host] = (line, match)
         if len(first) == PEERS:
             break
@@ -72,7 +84,7 @@ def _once(world: World, reading: Reading, said: Line, where: ObjectRef) -> Signa
     """A pod that is well failed once, lately, to reach a workload of its namespace: no trouble of its own, and nothing to go
     by; but where that workload is at fault, it shows what others feel."""
     line, match = said
-    host, at = in_cluster(_groups(match).get("host", ""), where.namespace)[0], _time_of(line)
+    host, at = in_cluster(_groups(match).get("host", ""), where.namespace)[0], moment_of(line, world.now)
     peer = next((ref for kind in WORKLOADS if str(ref := ObjectRef(kind=kind, namespace=where.namespace, name=host)) in world.objects), None)
     if not host or peer is None or peer == where or at is None or at < world.onset - RECENT:
         return None
@@ -105,8 +117,15 @@ def _account(pod: Seen | None, match: re.Match[str]) -> ObjectRef:
 
 def _lasting(world: World, line: str, count: int) -> bool:
     """Of a pod that runs well, only what was said more than once and since shortly before the onset counts."""
-    when = _time_of(line)
+    when = moment_of(line, world.now)
     return count > 1 and (when is None or when >= min(world.onset, world.now) - RECENT)
+
+
+def _peer(kind: str, line: str, match: re.Match[str]) -> dict[str, str]:
+    """The host that was called, by the URL in the line, where the words of the failure name none or only its address."""
+    said = _groups(match).get("host", "")
+    url = _URL.search(line) if kind in PEERED and (not said or _ADDRESS.fullmatch(said)) else None
+    return {"host": url[1]} if url else {}
 
 
 def _groups(match: re.Match[str]) -> dict[str, str]:
@@ -117,8 +136,3 @@ def _groups(match: re.Match[str]) -> dict[str, str]:
         if value:
             found[name.rstrip("0123456789")] = value
     return found
-
-
-def _time_of(line: str) -> datetime | None:
-    stamp = re.search(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?\d*(?:Z|[+-]\d\d:?\d\d)?", line)
-    return moment(re.sub(r"(\.\d{6})\d+", r"\1", stamp[0])) if stamp else None
