@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 from app.diagnosis import asked_elsewhere
 from app.diagnosis.kube import is_unhealthy, statuses
-from app.diagnosis.leads import Ask, effect_logs, failing_logs, log_hangs, log_of, memory_history, node_events, unit_logs
-from app.diagnosis.plane_leads import plane
+from app.diagnosis.leads import Ask, effect_logs, failing_logs, full_nodes, log_hangs, log_of, memory_history, node_events, unit_logs
+from app.diagnosis.network_leads import about_network, network, retransmits, served
+from app.diagnosis.plane_leads import plane, watchers
 from app.diagnosis.ranking import Candidate, leaders
 from app.diagnosis.reading import ALIASES, Seen, dig
 from app.diagnosis.signals.nodes import UNIT_QUERY
-from app.diagnosis.signals.slowness import RETRANSMITS_QUERY
 from app.diagnosis.world import World
 from app.domain.case import Signal
 from app.domain.frozen import JsonObject
@@ -84,8 +84,10 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
         yield Ask("check_nodes", {}, "see which nodes are in trouble and why")
         yield Ask("query_prometheus", {"query": UNIT_QUERY, "minutes": 15}, "see which units of the nodes are down")
     yield from plane(world, found)
+    yield from watchers(world)
     yield from unit_logs(world, found)
     yield from node_events(found)
+    yield from full_nodes(world, found)
     if any(k.startswith("unschedulable_") for k in kinds):
         yield Ask("check_nodes", {}, "compare what the pod demands with what the nodes offer")
     if kinds & {"unschedulable_claim_unbound", "unschedulable_claim_missing", "volume_not_mounted"}:
@@ -96,8 +98,9 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
         yield Ask("get_metrics", {"namespace": namespace}, "see which callee became slow first")
     if kinds & {"latency_rose", "errors_rose"} and not _knows_neighbours(world):
         yield Ask("get_service_map", {"namespace": namespace}, "see who calls whom, and which calls became slow or fail")
-    if "latency_rose" in kinds:
-        yield Ask("query_prometheus", {"query": RETRANSMITS_QUERY, "minutes": 60}, "see whether a node loses packets")
+    if "latency_rose" in kinds or about_network(world):
+        yield retransmits()
+        yield from network(world)
     if kinds & UNHEARD and any(s.reading.tool == "check_services" for s in world.of("NetworkPolicy")):
         yield Ask("check_network_policies", {"namespace": namespace}, "see whether a network policy drops this traffic")
     if "log_dns_failure" in kinds:
@@ -105,6 +108,7 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
     if any(_ENTRY.search(a.name) for a in world.case.alerts) or any(s.reading.tool == "check_services" for s in world.of("Ingress")):
         yield Ask("check_ingresses", {"namespace": namespace}, "see whether each way in leads to a ready pod")
     yield from asked_elsewhere.ways_in(world, found)
+    yield from asked_elsewhere.operators(world)
     logs = [a for pod in _suspects(world, ranked) for a in _logs(pod)]
     yield from logs[:LOGS_PER_ROUND]
     yield from [log_of(pod, "read what the one that is asked for says") for pod in _asked_pods(world, found)][:LOGS_PER_ROUND]
@@ -164,6 +168,7 @@ def _widen(world: World, namespace: str) -> Iterator[Ask]:
     """Nothing found yet: the places where quiet faults are written."""
     yield Ask("check_nodes", {}, "see whether a node is in trouble")
     yield Ask("query_prometheus", {"query": UNIT_QUERY, "minutes": 15}, "see which units of the nodes are down")
+    yield from served(world)
     yield Ask("check_quotas", {"namespace": namespace}, "see whether a quota is at its limit")
     yield from _target_logs(world)
     yield Ask("get_recent_deploys", {"namespace": namespace}, "see what changed")

@@ -1,4 +1,5 @@
-"""Leads into the control plane: its pods, one measure of all its parts, the words of its logs. Called by `adaptive`."""
+"""Leads into what the cluster itself runs: the control plane, and what watches. Their pods, one measure of all their parts, the words of
+their logs. Called by `adaptive`."""
 
 from collections.abc import Iterator
 
@@ -6,6 +7,7 @@ from app.diagnosis.kube import is_control_plane
 from app.diagnosis.leads import LINES, Ask, log_hangs, log_of
 from app.diagnosis.reading import Seen
 from app.diagnosis.signals.control_plane import CONTROL_QUERY, PLANE, role_of
+from app.diagnosis.signals.watchers import ALERTS, WATCHED_QUERY, is_watcher
 from app.diagnosis.world import World
 from app.domain.case import Signal
 
@@ -31,6 +33,19 @@ def plane(world: World, found: tuple[Signal, ...]) -> Iterator[Ask]:
     if not pods and world.has_read("check_pods", SYSTEM):
         yield Ask("check_nodes", {}, "see where the control plane runs")
         yield from _embedded(world)
+
+
+def watchers(world: World) -> Iterator[Ask]:
+    """Where an alert is about what watches: what it says of itself, by its series and in its log."""
+    own = [p for p in world.pods_of(world.case.target.workload) if is_watcher(p)]
+    if not own and not any(ALERTS.search(a.name) for a in world.case.alerts):
+        return
+    yield Ask("query_prometheus", {"query": WATCHED_QUERY, "minutes": 60}, "see whether it refused a configuration, or drops work")
+    yield Ask("check_pods", {"namespace": world.case.target.namespace}, "see the pods of what watches")
+    others = [p for p in world.of("Pod") if p.namespace == world.case.target.namespace and is_watcher(p)]
+    for pod in (own or others)[:LOGS]:
+        if not log_hangs(world, pod):
+            yield log_of(pod, "read what it refuses or drops")
 
 
 def _one_each(pods: list[Seen]) -> list[Seen]:

@@ -2,6 +2,7 @@
 
 from app.diagnosis.applications import managed
 from app.diagnosis.kube import is_dns
+from app.diagnosis.signals.watchers import named
 from app.diagnosis.world import World
 from app.domain.target import ObjectRef
 
@@ -25,6 +26,10 @@ def reach(world: World, ref: ObjectRef) -> frozenset[str]:
         found |= {str(w) for w in _workloads(world)} | {f"ControlPlane//{name}" for name in WAITING.get(ref.name, ())}
         found |= {f"Target//{t}" for t in _targets_of(world, ref.name)}
         found |= {f"Node//{n.name}" for n in world.of("Node")} if ref.name in WAITING else set()
+    elif ref.kind == "Prometheus":
+        own = {p.name: world.workload_of(p) for p in world.of("Pod") if p.namespace == ref.namespace and named(world, p.namespace, p.name) == ref}
+        found |= {str(w) for w in own.values()} | {f"Pod/{ref.namespace}/{name}" for name in own}
+        found |= {f"Service/{ref.namespace}/{s.name}" for w in own.values() for s in world.services_of(w)}
     elif ref.kind == "NetworkPolicy":
         ours = [w for w in _workloads(world) if w.namespace == ref.namespace]
         found |= {str(w) for w in ours} | {f"Service/{ref.namespace}/{w.name}" for w in ours}

@@ -6,11 +6,14 @@ import re
 from app.diagnosis.kube import moment
 from app.diagnosis.reading import Reading, rows
 from app.diagnosis.series import Series, when
+from app.diagnosis.signals.watchers import named
 from app.diagnosis.world import RECENT, Found, World, cite, signal
 from app.domain.target import ObjectRef
 
 # What is 0 when a configuration was refused; what is more than 0 when rules or reloads fail; when data is lost.
-_RELOADED = re.compile(r"\b(?:prometheus|alertmanager)_config_last_reload_successful\b|\breloader_last_reload_successful\b")
+_RELOADED = re.compile(
+    r"\b(?:prometheus|alertmanager|vm_promscrape|vmalert|vmagent_relabel)_config_last_reload_successful\b|\breloader_last_reload_successful\b"
+)
 _FAILS = re.compile(
     r"\b(?:rate|increase)\(\s*((?:prometheus_rule_evaluation_failures|prometheus_target_sync_failed|prometheus_operator_\w+_failed)_total)"
 )
@@ -29,7 +32,7 @@ def find(world: World) -> Found:
     for reading, one in world.series:
         if one.values:
             asked = f"{one.name} {one.of} {one.query} {reading.call.args.get('query') or ''}"
-            yield from _monitoring(reading, one, asked)
+            yield from _monitoring(world, reading, one, f"{one.name} increase({one.labels['says']}[" if one.labels.get("says") else asked)
             yield from _clock(world, reading, one, asked)
     yield from _api_targets(world)
     yield from _delivery(world)
@@ -40,7 +43,7 @@ def _shown(reading: Reading, one: Series) -> tuple[tuple[str, ...], ...]:
     return (labels, labels[:1], (one.name,))
 
 
-def _monitoring(reading: Reading, one: Series, asked: str) -> Found:
+def _monitoring(world: World, reading: Reading, one: Series, asked: str) -> Found:
     last, kind, metric = one.values[-1][1], "", ""
     if (match := _RELOADED.search(asked)) and last == 0:
         kind, metric = "monitoring_refuses", match[0]
@@ -50,8 +53,8 @@ def _monitoring(reading: Reading, one: Series, asked: str) -> Found:
         kind, metric = "monitoring_drops", match[1]
     if kind:
         name = next((one.labels[k] for k in ("pod", "instance", "job") if one.labels.get(k)), "prometheus")
-        facts = {"instance": name, "metric": metric, "value": f"{last:.4g}"}
-        where = ObjectRef(kind="Prometheus", namespace=one.labels.get("namespace", ""), name=name)
+        facts = {"instance": name, "told": f"{metric} is {last:.4g}"}
+        where = named(world, one.labels.get("namespace", ""), name)
         yield signal(kind, where, f"{metric} of {name} is {last:.4g}", cite(reading, *_shown(reading, one)), when(one.values[-1][0]), facts)
 
 
