@@ -5,12 +5,14 @@ import re
 from collections.abc import Iterator
 
 from app.diagnosis.leads import Ask
+from app.diagnosis.signals.operators import KINDS
 from app.diagnosis.world import World
 from app.domain.case import Signal
 
 SOURCES = {"check_http": "http", "check_argocd": "argocd", "check_github_deployments": "github"}
 WAYS_IN = 2
 _CERTIFICATE = re.compile(r"cert|ssl|tls|probe|blackbox|ingress|gateway|httproute", re.I)
+_OPERATORS = re.compile(r"csv|operator|olm|subscription|install_?plan|catalog|clusterextension", re.I)
 _TOLD = frozenset({"log_certificate_expired", "log_certificate_untrusted"})
 
 
@@ -28,6 +30,13 @@ def deliveries(world: World) -> Iterator[Ask]:
         yield Ask("check_argocd", {"namespace": world.case.target.namespace}, "see whether git is applied, and what was")
     if not _made(world, "check_github_deployments"):
         yield Ask("check_github_deployments", {}, "see what was deployed, and by whom")
+
+
+def operators(world: World) -> Iterator[Ask]:
+    """What the lifecycle manager installed, where an alert or a warning is about it."""
+    warned = any(e.item.get("type") == "Warning" and world.about(e).kind in KINDS for e in world.events)
+    if warned or any(_OPERATORS.search(a.name) for a in world.case.alerts):
+        yield Ask("check_operators", {"namespace": world.case.target.namespace}, "see which operators are not installed, and why")
 
 
 def _made(world: World, tool: str) -> bool:

@@ -45,6 +45,13 @@ def moment(text: Any) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+# Reasons to wait for an image (pkg/kubelet/images/types.go).
+PULLING = (
+    *("ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"),
+    *("ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed"),
+)
+
+
 def condition(item: JsonObject, kind: str) -> JsonObject | None:
     return next((c for c in rows(dig(item, "status", "conditions")) if c.get("type") == kind), None)
 

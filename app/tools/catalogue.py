@@ -15,6 +15,7 @@ from app.tools.check_http import CheckHttp, ProbeConfig
 from app.tools.check_ingresses import CheckIngresses
 from app.tools.check_network_policies import CheckNetworkPolicies
 from app.tools.check_nodes import CheckNodes
+from app.tools.check_operators import CheckOperators
 from app.tools.check_pods import CheckPods
 from app.tools.check_quotas import CheckQuotas
 from app.tools.check_rules import CheckRules
@@ -98,6 +99,7 @@ def build_registry(config: ToolsConfig) -> tuple[ToolRegistry, Sources]:
     registry.register(CheckNodes(kubernetes))
     registry.register(CheckStorage(kubernetes))
     registry.register(CheckQuotas(kubernetes))
+    registry.register(CheckOperators(kubernetes))
     registry.register(GetServiceMap(prometheus))
     registry.register(QueryPrometheus(prometheus))
     registry.register(GetAlerts(prometheus))

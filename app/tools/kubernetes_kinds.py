@@ -19,6 +19,7 @@ class Kind:
 
 
 CORE, APPS, BATCH, NETWORK = "api/v1", "apis/apps/v1", "apis/batch/v1", "apis/networking.k8s.io/v1"
+OLM, OLM_CLUSTER = "apis/operators.coreos.com", "apis/olm.operatorframework.io/v1"
 GATEWAY, METRICS = "apis/gateway.networking.k8s.io/v1", "apis/metrics.k8s.io/v1beta1"
 KINDS: dict[str, Kind] = {
     "Pod": Kind(CORE, "pods"),
@@ -50,6 +51,13 @@ KINDS: dict[str, Kind] = {
     "NetworkPolicy": Kind(NETWORK, "networkpolicies"),
     "StorageClass": Kind("apis/storage.k8s.io/v1", "storageclasses", namespaced=False),
     "Lease": Kind("apis/coordination.k8s.io/v1", "leases"),
+    "CatalogSource": Kind(f"{OLM}/v1alpha1", "catalogsources"),
+    "ClusterServiceVersion": Kind(f"{OLM}/v1alpha1", "clusterserviceversions"),
+    "InstallPlan": Kind(f"{OLM}/v1alpha1", "installplans"),
+    "Subscription": Kind(f"{OLM}/v1alpha1", "subscriptions"),
+    "OperatorGroup": Kind(f"{OLM}/v1", "operatorgroups"),
+    "ClusterCatalog": Kind(OLM_CLUSTER, "clustercatalogs", namespaced=False),
+    "ClusterExtension": Kind(OLM_CLUSTER, "clusterextensions", namespaced=False),
     "PodMetrics": Kind(METRICS, "pods"),
     "NodeMetrics": Kind(METRICS, "nodes", namespaced=False),
 }

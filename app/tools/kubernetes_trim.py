@@ -29,6 +29,7 @@ POD_SPEC = (
     "volumes",
     "priorityClassName",
     "schedulerName",
+    "schedulingGates",
     "hostNetwork",
     "restartPolicy",
     "terminationGracePeriodSeconds",

@@ -103,9 +103,10 @@ def _job(item: JsonObject) -> str:
 def _cron_job(item: JsonObject) -> str:
     spec, status = item.get("spec", {}), item.get("status", {})
     last = ", ".join(f"{n} {status.get(n, 'never')}" for n in ("lastScheduleTime", "lastSuccessfulTime"))
+    deadline = f", startingDeadlineSeconds {spec['startingDeadlineSeconds']}" if spec.get("startingDeadlineSeconds") is not None else ""
     return (
         f"schedule {spec.get('schedule')}, suspend {str(bool(spec.get('suspend'))).lower()}, "
-        f"concurrencyPolicy {spec.get('concurrencyPolicy', 'Allow')}, {last}, active {len(status.get('active') or ())}"
+        f"concurrencyPolicy {spec.get('concurrencyPolicy', 'Allow')}, {last}, active {len(status.get('active') or ())}{deadline}"
     )
 
 

@@ -37,6 +37,7 @@ from tests.diagnosis.breakages import (
     warned,
     with_probe,
 )
+from tests.diagnosis.held_back_cases import HELD_BACK
 from tests.diagnosis.scenes import NS, probe
 from tests.diagnosis.wider_breakages import (
     api_targets,
@@ -315,4 +316,5 @@ CASES = (
     Case("network_policy_blocks", both(refused_call, policy("web2")), both(refused_call, policy("web")), "NetworkPolicy/shop/only-callers"),
     Case("ingress_misrouted", way_in("carts", "public"), way_in("cart", "public")),
     Case("ingress_class_or_tls_missing", way_in("cart", "privat"), way_in("cart", "public"), "Ingress/shop/front"),
+    *HELD_BACK,
 )

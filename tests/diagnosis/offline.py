@@ -34,6 +34,7 @@ from app.tools.check_events import CheckEvents
 from app.tools.check_ingresses import CheckIngresses
 from app.tools.check_network_policies import CheckNetworkPolicies
 from app.tools.check_nodes import CheckNodes
+from app.tools.check_operators import CheckOperators
 from app.tools.check_pods import CheckPods
 from app.tools.check_quotas import CheckQuotas
 from app.tools.check_rules import CheckRules
@@ -56,7 +57,7 @@ from app.tools.replay_alert import ReplayAlert
 from app.tools.search_logs import SearchLogs
 
 TOOLS = (
-    *(CheckEvents, CheckIngresses, CheckNodes, CheckPods, CheckQuotas, CheckServices, CheckStorage, CheckWorkloads),
+    *(CheckEvents, CheckIngresses, CheckNodes, CheckOperators, CheckPods, CheckQuotas, CheckServices, CheckStorage, CheckWorkloads),
     *(DescribePod, GetLogs, GetRecentDeploys),
 )
 MONITORING = (ReplayAlert, CheckRules, CheckTargets)

@@ -7,6 +7,7 @@ import pytest
 
 from app.diagnosis.actions import CATALOGUE
 from app.diagnosis.causes import CAUSES, LEFT_OUT, RULES
+from app.diagnosis.signals.operators import KINDS
 from app.domain.verdict import Verdict, VerdictState
 from tests.diagnosis.breakages import Break, Case
 from tests.diagnosis.cases import CASES
@@ -63,7 +64,7 @@ def test_every_cause_the_rules_can_name_has_a_case_and_a_place_in_the_vocabulary
 
 
 WORKLOADS = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicaSet", "Pod"}
-WIDER = {"Workload": WORKLOADS}
+WIDER = {"Workload": WORKLOADS, "Operator": set(KINDS), "Ingress": {"Ingress", "Gateway"}}
 
 
 def test_the_object_of_a_cause_is_of_the_kind_the_vocabulary_says() -> None:

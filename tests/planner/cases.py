@@ -28,6 +28,7 @@ CONTRACT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "check_nodes": ((), ("node",)),
     "check_storage": (("namespace",), ()),
     "check_quotas": (("namespace",), ()),
+    "check_operators": (("namespace",), ()),
     "get_metrics": ((), ("namespace", "service", "workload", "pods", "node", "profile")),
     "get_service_map": ((), ("namespace", "service", "workload", "since_minutes")),
     "query_prometheus": (("query",), ("minutes",)),

@@ -1,6 +1,6 @@
 """All causes the rules can name. A new cause is one entry in the file of its family, or a new file listed here."""
 
-from app.diagnosis.causes import admission, dependency, infrastructure, operations, performance, routing, runtime, scheduling, startup
+from app.diagnosis.causes import admission, dependency, held_back, infrastructure, operations, performance, routing, runtime, scheduling, startup
 from app.diagnosis.causes.rule import CauseRule
 from app.diagnosis.causes.vocabulary import CAUSES
 
@@ -16,6 +16,7 @@ RULES: tuple[CauseRule, ...] = (
     *dependency.RULES,
     *infrastructure.RULES,
     *operations.RULES,
+    *held_back.RULES,
 )
 
 # Causes of the vocabulary that no rule names, and why: a model may name them, the rules have no source for them.

@@ -159,10 +159,10 @@ RULES = (
     ),
     CauseRule(
         id="cron_job_suspended_or_missed",
-        needs=("cron_job_suspended",),
+        needs=("cron_job_suspended", "cron_job_missed"),
         also=(("is_target",),),
         strength=0.8,
-        mechanism="{object} is suspended",
+        mechanism="{object} {state}",
         explains=frozenset(),
         actions=("describe_workload", "resume_cron_job"),
     ),

@@ -12,7 +12,7 @@ def _pull(cause: str, need: str, strength: float, mechanism: str) -> CauseRule:
         needs=(need,),
         strength=strength,
         mechanism=mechanism,
-        supports={"released_before_onset": 0.02, "image_pull_failing": 0.02},
+        supports={"released_before_onset": 0.02, "image_pull_failing": 0.02, "pull_secret_missing": 0.04 if need == "registry_refuses" else 0.0},
         explains=_STARTS | {"image_pull_failing"},
         beats=_VAGUER,
         actions=("describe_pod", "roll_back", "show_pull_secrets"),
@@ -69,7 +69,7 @@ RULES = (
     ),
     CauseRule(
         id="volume_mount_failed",
-        needs=("volume_not_mounted", "unschedulable_claim_missing", "unschedulable_volume_node"),
+        needs=("volume_not_mounted", "unschedulable_claim_missing", "claim_lost", "unschedulable_volume_node"),
         strength=0.7,
         mechanism="A volume of {pod} cannot be mounted",
         explains=_STARTS,

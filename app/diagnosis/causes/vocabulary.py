@@ -43,6 +43,7 @@ CAUSES: dict[str, Meaning] = {
     "pvc_unbound_selector": Meaning("scheduling", "Workload", "no volume matches the claim's selector"),
     "pv_bound_elsewhere": Meaning("scheduling", "Workload", "the wanted volume is bound to another claim"),
     "scheduler_unavailable": Meaning("scheduling", "Node", "kube-scheduler is not running: pods stay Pending with no scheduling event"),
+    "scheduling_gated": Meaning("scheduling", "Workload", "scheduling gates hold the pod back until whoever set them takes them off"),
     "image_not_found": Meaning("startup", "Workload", "the image name or tag does not exist"),
     "image_pull_unauthorized": Meaning("startup", "Workload", "the registry refuses: pull secret missing or wrong"),
     "image_registry_unreachable": Meaning("startup", "Workload", "the registry's name does not resolve or it does not answer"),
@@ -117,6 +118,7 @@ CAUSES: dict[str, Meaning] = {
     "node_pid_pressure": Meaning("infrastructure", "Node", "the node runs out of process ids"),
     "node_network_delay": Meaning("infrastructure", "Node", "traffic of every pod on one node is slow"),
     "node_network_packet_loss": Meaning("infrastructure", "Node", "traffic of one node is lost"),
+    "pod_network_setup_failed": Meaning("infrastructure", "Node", "pods of a node get no network: its plugin fails or has no address left"),
     "node_clock_skew": Meaning("infrastructure", "Node", "the node's clock is off"),
     "node_hardware_fault": Meaning("infrastructure", "Node", "disk, memory or other hardware reports errors"),
     "api_server_unavailable": Meaning("infrastructure", "ControlPlane", "kube-apiserver does not answer or is overloaded"),
@@ -127,6 +129,7 @@ CAUSES: dict[str, Meaning] = {
     "monitoring_overloaded": Meaning("monitoring", "Prometheus", "Prometheus or Alertmanager cannot keep up or cannot store"),
     "alert_rule_noise": Meaning("monitoring", "Rule", "the rule fires on a state that harms nobody"),
     "gitops_out_of_sync": Meaning("delivery", "Application", "the delivery tool cannot apply what is in git"),
+    "operator_install_failed": Meaning("delivery", "Operator", "the lifecycle manager cannot install or update an operator"),
     "feature_flag_or_config_change": Meaning("delivery", "Workload", "a change of configuration, not of image, started it"),
     "version_skew": Meaning("delivery", "Cluster", "components or clients of different versions do not fit"),
 }

@@ -4,7 +4,7 @@
 import re
 from datetime import timedelta
 
-from app.diagnosis.kube import container_spec, is_done, is_ready, moment, statuses
+from app.diagnosis.kube import PULLING, container_spec, is_done, is_ready, moment, statuses
 from app.diagnosis.reading import Seen, dig
 from app.diagnosis.world import RECENT, Cite, Found, World, cite, signal
 from app.domain.case import Signal
@@ -153,7 +153,7 @@ def _waiting(pod: Seen, where: ObjectRef, waiting: JsonObject, facts: JsonObject
     more = {**facts, "reason": reason, "message": message}
     if reason == "CrashLoopBackOff":
         yield signal("crash_looping", where, f"Container {name} of {pod.name} is in CrashLoopBackOff", source, None, more)
-    if reason in ("ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"):
+    if reason in PULLING:
         more["image"] = container_spec(pod.item, name).get("image", "")
         yield signal("image_pull_failing", where, f"The image of container {name} cannot be pulled ({reason})", source, None, more)
     if reason in CANNOT_RUN_REASONS and not any(p.search(message) for _, p in _MISSING):

@@ -3,7 +3,7 @@
 
 import re
 
-from app.diagnosis.kube import moment, statuses
+from app.diagnosis.kube import PULLING, moment, statuses
 from app.diagnosis.reading import Seen, dig
 from app.diagnosis.world import Found, World, cite, signal
 
@@ -22,7 +22,11 @@ _CLASSES = (
     ),
     (
         "image_missing",
-        re.compile(r"not found|manifest unknown|notfound|name unknown|does not exist|no matching manifest|invalid reference format", re.I),
+        re.compile(
+            r"not found|manifest unknown|notfound|name unknown|does not exist|no matching manifest|invalid reference format"
+            r"|not present with pull policy of Never|failed to inspect image",
+            re.I,
+        ),
     ),
 )
 # Docker Hub's official images are public: a refusal there means that there is none of that name.
@@ -53,7 +57,7 @@ def find(world: World) -> Found:
 
 def _pulling(pod: Seen) -> bool:
     reasons = {str(dig(s, "state", "waiting", "reason") or "") for s, _ in statuses(pod.item)}
-    return bool(reasons & {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"})
+    return bool(reasons & set(PULLING))
 
 
 def _say(world: World, pod: Seen, source: Seen, message: str, image: str) -> Found:

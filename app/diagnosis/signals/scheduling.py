@@ -59,6 +59,8 @@ def find(world: World) -> Found:
         event = next((e for e in reversed(world.events_on("Pod", pod.namespace, pod.name)) if e.item.get("reason") == "FailedScheduling"), None)
         told = (condition(pod.item, "PodScheduled") or {}).get("message") or ""
         message, reading = (str(event.item.get("message")), event.reading) if event else (str(told), pod.reading)
+        if (condition(pod.item, "PodScheduled") or {}).get("reason") == "SchedulingGated":
+            continue  # the scheduler leaves it alone on purpose: `held_back`
         if message:
             yield from _verdict(world, pod, message, reading)
         else:

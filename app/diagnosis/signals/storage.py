@@ -1,12 +1,16 @@
 """Claims that are not bound, against the volumes and classes there are -> what is missing. Reads `check_storage`,
 `check_events`, and the pods that mount the claims."""
 
+import re
+
 from app.diagnosis.kube import matches, moment, quantity
 from app.diagnosis.reading import Seen, dig, rows
 from app.diagnosis.signals.workloads import ref
 from app.diagnosis.world import Found, World, cite, signal
 from app.domain.target import ObjectRef
 
+_QUOTA = re.compile(r"exceeded quota", re.I)
+_UNSET = re.compile(r"no storage class is set", re.I)  # what the volume controller says where none is named and none is the default
 ORDER = ("pv_bound_elsewhere", "claim_too_large", "access_mode_unmet", "volume_selector_unmet")
 
 
@@ -14,6 +18,10 @@ def find(world: World) -> Found:
     for claim in world.of("PersistentVolumeClaim"):
         if claim.at("status", "phase") == "Pending":
             yield from _pending(world, claim)
+        if claim.at("status", "phase") == "Lost":
+            volume = claim.at("spec", "volumeName") or "its volume"
+            said = f"Claim {claim.name} is Lost: {volume} does not exist any more"
+            yield signal("claim_lost", mounts(world, claim), said, cite(claim.reading, (claim.name, "Lost")), None, {"claim": claim.name})
 
 
 def mounts(world: World, claim: Seen) -> ObjectRef:
@@ -42,14 +50,24 @@ def _pending(world: World, claim: Seen) -> Found:
         message = str(event.item.get("message"))
         yield signal("claim_event", where, f"Claim {claim.name}: {message}", cite(event.reading, (message,)), moment(event.item.get("first")), facts)
         if "storageclass" in message and "not found" in message:
-            yield signal("storage_class_missing", where, f"StorageClass {wanted} does not exist", cite(event.reading, (message,)), began, facts)
+            said = facts | {"fault": f"StorageClass {wanted}, which does not exist"}
+            yield signal("storage_class_missing", where, f"StorageClass {wanted} does not exist", cite(event.reading, (message,)), began, said)
             return
+        if event.item.get("reason") == "ProvisioningFailed" and not _QUOTA.search(message):
+            said = facts | {"fault": f"StorageClass {wanted}, which cannot provision: {message[-120:]}"}
+            claimed = f"No volume is provisioned for claim {claim.name}: {message[:140]}"
+            yield signal("provisioning_failed", where, claimed, cite(event.reading, (message,)), moment(event.item.get("first")), said)
     classes = {s.name for s in world.of("StorageClass")}
     source = cite(claim.reading, (claim.name, "Pending"), (claim.name,))
     if wanted and wanted not in classes and world.has_read("check_storage", claim.namespace) and not _volumes(world, str(wanted)):
-        yield signal("storage_class_missing", where, f"Claim {claim.name} names StorageClass {wanted}, which does not exist", source, began, facts)
+        said = facts | {"fault": f"StorageClass {wanted}, which does not exist"}
+        yield signal("storage_class_missing", where, f"Claim {claim.name} names StorageClass {wanted}, which does not exist", source, began, said)
         return
     reason = _why(world, claim, asked)
+    if reason is None and not wanted and (unset := next((e for e in events if _UNSET.search(str(e.item.get("message")))), None)):
+        said = facts | {"fault": "no StorageClass, and none is the default"}
+        shown = cite(unset.reading, (str(unset.item.get("message")),))
+        yield signal("storage_class_missing", where, f"Claim {claim.name} has no StorageClass", shown, began, said)
     if reason:
         kind, volume = reason
         more = {

@@ -73,7 +73,7 @@ def _jobs(world: World) -> Found:
         if seen.at("spec", "suspend"):
             source = cite(seen.reading, (seen.name, "suspend"), (seen.name,))
             last = moment(seen.at("status", "lastScheduleTime"))
-            yield signal("cron_job_suspended", ref(seen, "CronJob"), f"CronJob {seen.name} is suspended", source, last)
+            yield signal("cron_job_suspended", ref(seen, "CronJob"), f"CronJob {seen.name} is suspended", source, last, {"state": "is suspended"})
 
 
 def _autoscalers(world: World) -> Found:
