@@ -36,10 +36,10 @@ RULES = (
     ),
     CauseRule(
         id="pod_network_delay",
-        needs=("latency_rose",),
+        needs=("latency_rose", "round_trips_slow"),
         strength=0.52,
         mechanism="{object} became slow ({before} to {after} s) while it computes as before",
-        supports={"traffic_fell": 0.06, "slower_than_callees": 0.05},
+        supports={"round_trips_slow": 0.16, "traffic_fell": 0.06, "slower_than_callees": 0.05},
         against={
             "cpu_rose": 0.25,
             "throttling_rose": 0.2,

@@ -175,8 +175,9 @@ def _losing(world: World, slow: dict[str, Slowed]) -> Iterator[Signal]:
     before = _usual(one)
     if peak >= LOST_TIMES * before:
         at = next(t for t, v in one.values if v >= peak / 2)
-        facts = {"node": node, "before": round(before, 3), "after": round(peak, 3)}
-        claim = f"TCP retransmits of node {node} went from {before:.3g} to {peak:.3g} a second"
+        levels = f"{before:.3g} to {peak:.3g} a second"
+        claim = f"TCP retransmits of node {node} went from {levels}"
+        facts = {"node": node, "before": round(before, 3), "after": round(peak, 3), "moved": f"its TCP retransmits went from {levels}"}
         made = signal("retransmits_rose", ObjectRef(kind="Node", name=node), claim, cite(reading, (f'"{node}"',), (node,)), when(at), facts)
         if made is not None:
             yield made
