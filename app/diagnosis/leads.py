@@ -3,6 +3,7 @@
 A pod's log comes from the kubelet of its node: where that is away the request hangs, so it is not made."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -102,6 +103,17 @@ def log_hangs(world: World, pod: Seen) -> bool:
     node = world.get("Node", "", str(pod.at("spec", "nodeName") or ""))
     ready = condition(node.item, "Ready") if node else None
     return ready is not None and ready.get("status") == "Unknown"
+
+
+def full_nodes(world: World, found: Iterable[Signal]) -> Iterator[Ask]:
+    """Of a node that is full: whose pods fill it, and whether a pod of theirs waits for a place."""
+    full = [s.object.name for s in found if s.kind == "node_full_of_pods"]
+    for name in full[:1]:
+        yield Ask("check_pods", {"node": name}, "see whose pods fill the node")
+        spaces = Counter(p.namespace for p in world.of("Pod") if p.at("spec", "nodeName") == name)
+        for space, _ in sorted(spaces.items(), key=lambda x: (x[0] == "kube-system", -x[1], x[0]))[:1]:
+            yield Ask("check_pods", {"namespace": space}, "see whether a pod waits for a place")
+            yield Ask("check_events", {"namespace": space}, "read what the scheduler says")
 
 
 def failing_logs(world: World, found: Iterable[Signal]) -> Iterator[Ask]:

@@ -6,12 +6,12 @@ former level, a process that logs on without the complaint, a container that has
 
 from datetime import datetime, timedelta
 
-from app.diagnosis.kube import is_ready, moment, statuses
+from app.diagnosis.kube import condition, is_ready, moment, statuses
 from app.diagnosis.reading import Reading, Seen, dig
 from app.diagnosis.series import Series
 from app.diagnosis.signals.log_templates import classify
 from app.diagnosis.signals.metrics import owner
-from app.diagnosis.world import World
+from app.diagnosis.world import RECENT, World
 from app.domain.case import Signal
 from app.domain.log_times import moment_of
 
@@ -20,6 +20,7 @@ NEAR = 0.25  # of the way from the usual level to that of the trouble
 SILENT = timedelta(minutes=10)  # a log that says nothing at all for so long has not complained either
 STEADY = timedelta(minutes=10)  # the kubelet forgets a container's crashes after so long a run (back-off reset)
 LONGER = 3  # times the run before
+SHORT, MUCH_LONGER = timedelta(minutes=2), 10  # one that died while it started, and has run so long, or so many times longer, is up
 SMEARED = timedelta(minutes=2)  # by how much a rate window moves a rise
 MEASURED = ("latency_rose", "errors_rose", "traffic_fell", "traffic_rose", "throttling_rose", "cpu_rose")
 ENDED = (
@@ -35,6 +36,10 @@ PROBED = ("liveness_", "startup_")
 
 def over(world: World, signal: Signal) -> str:
     """Why a signal tells of something that has ended; "" while it holds."""
+    if signal.object.kind == "Job" and signal.kind != "job_failed" and _succeeded(world, signal):
+        return "the Job succeeded at a later try"
+    if signal.kind in ("pod_failed", *ENDED) and _kept_as_record(world, signal):
+        return "a pod that ended and was replaced; its workload has all its replicas"
     if signal.kind in MEASURED:
         return _came_back(world, signal)
     if signal.kind.startswith("log_"):
@@ -42,6 +47,24 @@ def over(world: World, signal: Signal) -> str:
     if signal.kind in ENDED or signal.kind.startswith(PROBED):
         return _runs_on(world, signal)
     return ""
+
+
+def _succeeded(world: World, signal: Signal) -> bool:
+    job = world.objects.get(str(signal.object))
+    return job is not None and any((condition(job.item, kind) or {}).get("status") == "True" for kind in ("Complete", "SuccessCriteriaMet"))
+
+
+def _kept_as_record(world: World, signal: Signal) -> bool:
+    """A pod in phase Failed (evicted, or of a node that was shut down) stays until it is collected. It counts for half an hour."""
+    pod = world.get("Pod", signal.object.namespace, str(signal.facts.get("pod") or ""))
+    workload = world.objects.get(str(signal.object))
+    if pod is None or workload is None or pod.at("status", "phase") != "Failed":
+        return False
+    ends = [m for s, _ in statuses(pod.item) if (m := moment(dig(s, "state", "terminated", "finishedAt")))]
+    ended = max(ends, default=moment(pod.at("metadata", "creationTimestamp")))
+    wanted = workload.at("spec", "replicas")
+    full = wanted is not None and int(workload.at("status", "readyReplicas") or 0) >= int(wanted)
+    return full and ended is not None and world.now - ended > RECENT
 
 
 def _came_back(world: World, signal: Signal) -> str:
@@ -85,6 +108,8 @@ def _said_no_more(world: World, signal: Signal) -> str:
     pod = world.get("Pod", str(reading.call.args.get("namespace") or ""), str(signal.facts.get("pod") or ""))
     if pod is None or not is_ready(pod.item) or (world.in_trouble(pod) and not _steady(world, pod)):
         return ""
+    if reading.call.args.get("previous") and _steady(world, pod) and world.in_trouble(pod):
+        return "the run before said it; the one since then has lasted much longer"
     said, newest = _times(reading, signal.kind, world.now)
     if said is None or newest is None or world.now - said < BACK:
         return ""
@@ -129,7 +154,7 @@ def _steady(world: World, pod: Seen) -> bool:
         made = moment(pod.at("metadata", "creationTimestamp"))
         first = made if first and made and made > first else first  # a container that could not start says 1970
         former = last - first if first and last else timedelta(0)
-        if since is None or not status.get("ready") or world.now - since < max(STEADY, LONGER * former):
+        if since is None or not status.get("ready") or world.now - since < max(min(STEADY, max(SHORT, MUCH_LONGER * former)), LONGER * former):
             return False
     return True
 

@@ -128,7 +128,8 @@ def _log_of_run(world: World, pod: Seen, ended: datetime) -> list[str] | None:
         if reading.tool == "get_logs" and reading.call.args.get("pod") == pod.name and reading.call.args.get("previous"):
             lines = [str(x) for x in reading.result.data.get("lines") or []]
             times = [t for x in lines if (t := moment_of(x, world.now))]
-            return lines if lines and (not times or (ended - times[-1]).total_seconds() <= QUIET) else None
+            ordered = any((said := classify_line(x)) and said[0].kind == "log_clean_shutdown" for x in lines)
+            return lines if ordered or (times and (ended - times[-1]).total_seconds() <= QUIET) else None
     return None
 
 

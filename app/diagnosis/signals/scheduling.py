@@ -25,6 +25,7 @@ _REASONS = (
     ("reserved", re.compile(r"taint \{node-role\.kubernetes\.io/(control-plane|master|etcd|controlplane)")),
     ("cordoned", re.compile(r"were unschedulable|taint \{node\.kubernetes\.io/unschedulable")),
     ("ill", re.compile(r"taint \{node\.(kubernetes\.io|cloudprovider\.kubernetes\.io)/")),
+    ("unnamed_taint", re.compile(r"untolerated taint\(s\)|had taints that the pod")),  # the first from 1.34 on, the second until 1.17
     ("taint", re.compile(r"untolerated taint|had taint")),
     (
         "claim_unbound",
@@ -35,6 +36,8 @@ _REASONS = (
     ),
     ("claim_missing", re.compile(r'persistentvolumeclaim "(?P<what>[^"]+)" not found')),
 )
+_ROOM = re.compile(r"pods|capacity|schedul|pending", re.I)
+NEARLY = 0.95  # the bound of the upstream rule KubeletTooManyPods
 SILENCE = timedelta(seconds=45)  # a healthy scheduler answers within seconds
 
 
@@ -53,6 +56,7 @@ def parse(message: str) -> tuple[int, dict[str, int]]:
 
 
 def find(world: World) -> Found:
+    yield from _full(world)
     for pod in world.of("Pod"):
         if pod.at("status", "phase") != "Pending" or pod.at("spec", "nodeName") or pod.at("metadata", "deletionTimestamp"):
             continue
@@ -81,6 +85,20 @@ def _verdict(world: World, pod: Seen, message: str, reading: Reading) -> Found:
     yield signal(f"unschedulable_{kind}", where or world.workload_of(pod), claim, cite(reading, (message,)), created, facts)
     for detail in _details(pod, kind):
         yield signal(f"demands_{kind}", world.workload_of(pod), f"{pod.name} demands {facts['demand']}", cite(pod.reading, (detail,)), None, facts)
+
+
+def _full(world: World) -> Found:
+    """Nodes with as many pods as they may have, where an alert asks for that: a full node harms nobody until a pod has no place."""
+    if not any(_ROOM.search(a.name) for a in world.case.alerts):
+        return
+    for reading in world.readings:
+        for name, count in sorted((reading.result.data.get("pods_per_node") or {}).items()):
+            node = world.get("Node", "", name)
+            room = quantity(node.at("status", "allocatable", "pods")) if node else None
+            if node is not None and room and count >= NEARLY * room:
+                facts = {"node": name, "pods": count, "room": int(room)}
+                claim = f"Node {name} has {count} of {int(room)} pods"
+                yield signal("node_full_of_pods", ObjectRef(kind="Node", name=name), claim, cite(reading, (name, f"{count} pods of")), None, facts)
 
 
 def fullest(world: World) -> ObjectRef | None:
@@ -124,8 +142,9 @@ def _without_reserved(world: World, reasons: dict[str, int]) -> dict[str, int]:
     if not rest:
         return {"taint": reasons["reserved"]} if reasons.get("reserved") else {}
     kept = sum(1 for n in world.of("Node") if is_control_plane(n.item) and n.at("spec", "taints"))
-    if "reserved" not in reasons and len(rest) > 1 and rest.get("taint", 0) and not any(k in rest for k in ("claim_missing", "claim_unbound")):
-        rest["taint"] -= min(kept, rest["taint"])  # newer schedulers count taints without naming them
+    unnamed = rest.pop("unnamed_taint", 0)
+    if unnamed:
+        rest["taint"] = rest.get("taint", 0) + (unnamed - min(kept, unnamed) if rest else unnamed)
     return {k: v for k, v in rest.items() if v}
 
 

@@ -3,15 +3,21 @@ after all families, on their signals; `rollout_regression` and `memory_leak` sta
 
 A release shortly before is a coincidence until the onset that was measured falls on it, or old pods stay well."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from statistics import median
 
 from app.diagnosis.kube import moment
-from app.diagnosis.reading import Seen
+from app.diagnosis.reading import Reading, Seen
+from app.diagnosis.series import Series
+from app.diagnosis.signals.metrics import ERRORS
 from app.diagnosis.world import World, cite, signal
 from app.domain.case import Signal
 
 MEASURED = ("errors_rose", "latency_rose", "memory_grows")
+SHARES = ("error_rate", "success_ratio")
+FAR_WORSE = 5
 EARLY = timedelta(seconds=60)  # by how much an onset may seem to precede its release: rate windows and scrape intervals
 LATE = timedelta(minutes=10)  # a fault that needs longer to show is not dated by its release
 START = timedelta(seconds=60)  # a younger pod that is not ready may just be starting
@@ -26,6 +32,9 @@ def join(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
     for where in sorted(latest):
         release = latest[where]
         own = [s for s in found if s.object == release.object and s.kind in MEASURED]
+        if not own:
+            own = list(_by_revision(world, release))
+            yield from own
         yield from _in_time(release, own)
         yield from _in_place(world, release, own)
 
@@ -44,6 +53,38 @@ def _in_time(release: Signal, measured: Sequence[Signal]) -> Iterator[Signal]:
     elif lag < -EARLY:
         claim = f"{name} of {release.object.name} moved {_apart(lag)} revision {revision} was released, so that release did not start it"
         yield first.model_copy(update={"kind": "trouble_before_release", "claim": claim})
+
+
+def _by_revision(world: World, release: Signal) -> Iterator[Signal]:
+    """Pods of the release that answer with errors from their first minute, where those before it did not: no series of one pod
+    shows that step."""
+    made = {p.name: moment(p.at("metadata", "creationTimestamp")) for p in world.pods_of(release.object)}
+    since = (release.at or world.now) - timedelta(seconds=5)
+    new, old = list[tuple[Reading, Series, float]](), list[float]()
+    for reading, one in world.series:
+        pod, namespace = one.labels.get("pod", ""), one.labels.get("namespace") or release.object.namespace
+        if one.name not in SHARES or not one.values or namespace != release.object.namespace or not _of(release.object.name, pod):
+            continue
+        level = median(v for _, v in one.values)
+        failed = level if one.name == "error_rate" else 1 - level
+        born = made.get(pod)
+        if born is not None and born >= since:
+            new.append((reading, one, failed))
+        elif born is not None or pod not in made:
+            old.append(failed)
+    if not new or not old or min(f for *_, f in new) < max(ERRORS, FAR_WORSE * max(old)):
+        return
+    reading, one, failed = max(new, key=lambda n: (n[2], n[1].labels.get("pod", "")))
+    pod = one.labels["pod"]
+    facts = {"series": one.name, "before": round(max(old), 4), "after": round(failed, 4), "pod": pod}
+    claim = f"{100 * failed:.3g} % of the requests to {pod} of the new release fail, {100 * max(old):.2g} % of those to pods before it"
+    seen = signal("errors_rose", release.object, claim, cite(reading, (one.name, f'"{pod}"'), (pod,)), release.at, facts)
+    yield from [seen] if seen else []
+
+
+def _of(workload: str, pod: str) -> bool:
+    """Is this the name of a pod that a ReplicaSet of the Deployment made?"""
+    return re.fullmatch(re.escape(workload) + r"-[a-z0-9]{5,10}-[a-z0-9]{5}", pod) is not None
 
 
 def _apart(lag: timedelta) -> str:
