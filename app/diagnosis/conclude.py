@@ -1,10 +1,10 @@
 """Assessment -> verdict: the state, the leaders with their evidence, what was ruled out, set aside and not checked."""
 
-import re
 
 from app.diagnosis.actions import actions_for
 from app.diagnosis.citing import cited, evidence
 from app.diagnosis.confidence import CONFIRMED, all_clear, stated
+from app.diagnosis.enough import enough, is_measured
 from app.diagnosis.measuring import with_measure
 from app.diagnosis.narrative import cut, impact, line, mechanism, onset, short, why, would_change
 from app.diagnosis.ranking import Candidate, leaders
@@ -18,7 +18,6 @@ LIKELY = 0.4
 ALTERNATIVES = 3
 UNANSWERED = ("timeout", "denied", "unavailable", "invalid", "invalid_response", "tool_error", "time_budget")
 MAX_ACTIONS = 3
-ENOUGH = ({"check_pods"}, {"check_events", "check_workloads", "check_services", "check_nodes", "get_metrics"})
 
 
 def conclude(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...]) -> Verdict:
@@ -30,8 +29,8 @@ def _verdict(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, .
     strong = [c for c in ranked if c.confidence >= LIKELY and not c.beaten_by]
     if strong:
         return _named(world, found, (*strong, *(c for c in ranked if c not in strong)))
-    troubles = [s for s in found if s.kind in TROUBLE or (s.kind == "alert_condition_holds" and _is_measured(world))]
-    if not troubles and not ranked and _enough(world, found):
+    troubles = [s for s in found if s.kind in TROUBLE or (s.kind == "alert_condition_holds" and is_measured(world))]
+    if not troubles and not ranked and enough(world, found):
         return _healthy(world, found)
     return _open(world, found, ranked, troubles)
 
@@ -122,28 +121,6 @@ def timeline(world: World, found: tuple[Signal, ...], named: tuple[Candidate, ..
     moments += [Moment(at=s.at, what=cut(s.claim, 160), call_id=s.call_id) for s in signals if s.at is not None]
     unique = {(m.at, m.what): m for m in moments}
     return tuple(sorted(unique.values(), key=lambda m: (m.at, m.what)))[:20]
-
-
-# Alerts about what only series show: there is no all-clear without series, nor while the alert's own condition holds. A
-# condition on a cause (memory above a share of its limit) may hold while nothing suffers from it.
-_MEASURED = re.compile(r"latency|slow|error|throughput|traffic|saturation|degraded|quality|cpu|throttl", re.I)
-
-
-def _is_measured(world: World) -> bool:
-    return any(_MEASURED.search(a.name) for a in world.case.alerts)
-
-
-def _enough(world: World, found: tuple[Signal, ...]) -> bool:
-    """Was enough read to say that nothing is wrong? Pods, and one independent view; nodes when the alert is about one;
-    series of what the alert measures when it is about that."""
-    tools = {r.tool for r in world.readings}
-    if "prometheus" in world.case.sources and _is_measured(world):
-        measured = any(r.tool == "get_metrics" and r.items("series") for r in world.readings)
-        measured = measured or any(s.kind == "alert_condition_over" for s in found)
-        return measured and (world.case.target.ref.kind != "Node" or "check_pods" in tools)  # what suffers are the node's pods
-    if world.case.target.ref.kind == "Node":
-        return "check_nodes" in tools
-    return all(group & tools for group in ENOUGH)
 
 
 def _healthy(world: World, found: tuple[Signal, ...]) -> Verdict:

@@ -11,7 +11,7 @@ from tests.diagnosis.test_verdict import investigate
 
 def about(service: str) -> Break:
     def told(s: Scene) -> None:
-        s.labels = {"alertname": "HighMemoryUsage", "namespace": NS, "deployment": service}
+        s.labels = {"alertname": "KubeDeploymentReplicasMismatch", "namespace": NS, "deployment": service}
 
     return told
 
