@@ -1,12 +1,15 @@
 """Time series of a tool result -> numbers with times, and the shapes that mean something: a step, a ramp, a rate."""
 
-import math
+import weakref
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
+from math import isfinite
 from statistics import fmean, median
 
 from app.diagnosis.reading import Reading
+from app.domain.frozen import JsonObject
+from app.domain.tool import ToolResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +41,23 @@ class Step:
     after: float
 
 
+_PARSED: dict[int, tuple["weakref.ref[ToolResult]", list[Series]]] = {}  # of results that live: each is read in every round
+
+
 def series_of(reading: Reading) -> list[Series]:
-    found = []
-    for row in reading.items("series"):
-        labels = {str(k): str(v) for k, v in (row.get("metric") or {}).items()}
-        name = str(row.get("name") or labels.get("__name__") or "")
-        pairs = [(float(t), float(v)) for t, v in row.get("values") or []]
-        finite = tuple(p for p in pairs if math.isfinite(p[1]))
-        told = {key: str(row.get(key) or "") for key in ("trend", "query", "of")}
-        found.append(Series(name, labels, finite, row.get("change"), **told))
-    return found
+    result, key = reading.result, id(reading.result)
+    kept = _PARSED.get(key)
+    if kept is None or kept[0]() is not result:
+        kept = _PARSED[key] = (weakref.ref(result, lambda _: _PARSED.pop(key, None)), [_series(row) for row in reading.items("series")])
+    return kept[1]
+
+
+def _series(row: JsonObject) -> Series:
+    labels = {str(k): str(v) for k, v in (row.get("metric") or {}).items()}
+    name = str(row.get("name") or labels.get("__name__") or "")
+    finite = tuple([(float(t), number) for t, v in row.get("values") or [] if isfinite(number := float(v))])
+    told = {key: str(row.get(key) or "") for key in ("trend", "query", "of")}
+    return Series(name, labels, finite, row.get("change"), **told)
 
 
 def when(unix: float) -> datetime:

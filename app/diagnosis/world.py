@@ -54,6 +54,8 @@ class World:
         self.events: list[Seen] = []
         self.read: set[tuple[str, str]] = set()
         self.ended: list[tuple[Signal, str]] = []
+        self.feeds: dict[str, set[str]] = {}  # who takes from a queue that grows -> its broker; filled by `signals.callees`
+        self._owner: dict[tuple[str, str], ObjectRef] = {}  # found already, by pod
         self._services: dict[str, list[Seen]] = {}  # found already, by workload
         for reading in self.readings:
             self._take(reading)
@@ -100,6 +102,12 @@ class World:
 
     def workload_of(self, pod: Seen) -> ObjectRef:
         """The top owner of a pod; the pod itself when nothing owns it (or only its node does: a static pod)."""
+        key = (pod.namespace, pod.name)
+        if key not in self._owner:
+            self._owner[key] = self._owner_of(pod)
+        return self._owner[key]
+
+    def _owner_of(self, pod: Seen) -> ObjectRef:
         chain = self.owners.get((pod.namespace, pod.name), ())
         if chain:
             for link in reversed(chain):
@@ -133,6 +141,14 @@ class World:
         for pod in self.of("Pod"):
             table.setdefault(str(self.workload_of(pod)), []).append(pod)
         return table
+
+    @cached_property
+    def by_name(self) -> dict[tuple[str, str], ObjectRef]:
+        """(namespace, name) -> the workload with pods of that name."""
+        found: dict[tuple[str, str], ObjectRef] = {}
+        for pod in self.of("Pod"):
+            found.setdefault((pod.namespace, (workload := self.workload_of(pod)).name), workload)
+        return found
 
     def in_trouble(self, pod: Seen) -> bool:
         """Not ready now, or restarted in the last half hour."""

@@ -28,6 +28,7 @@ MEMORY = ("memory_working_set", "process_memory", "heap_used")
 GROWTH = 1.3  # memory that grew by less than this, or by less than these bytes, is a cache that fills
 GROWTH_BYTES = 16 * 2**20
 BURST = 2.5
+CPU = ("cpu_throttled_seconds", "cpu_throttled", "cpu_usage")
 BUSY_CORES = 0.1
 
 
@@ -91,8 +92,7 @@ def named(world: World, namespace: str, name: str) -> ObjectRef | None:
     for kind in ("Deployment", "StatefulSet", "DaemonSet"):
         if world.get(kind, namespace, name):
             return ObjectRef(kind=kind, namespace=namespace, name=name)
-    workloads = (world.workload_of(p) for p in world.of("Pod") if p.namespace == namespace)
-    return next((w for w in workloads if w.name == name), None)
+    return world.by_name.get((namespace, name))
 
 
 def _shape(world: World, reading: Reading, one: Series, typical: Siblings) -> Found:
@@ -121,6 +121,8 @@ def _shape(world: World, reading: Reading, one: Series, typical: Siblings) -> Fo
 
 def _short_of_cpu(one: Series) -> tuple[str, Step] | None:
     """Throttling and bursts by their peak against the lowest and the usual level."""
+    if one.name not in CPU:
+        return None
     numbers = [v for _, v in one.values]
     peak, low, usual = max(numbers), min(numbers), median(numbers)
     at = next(t for t, v in one.values if v >= low + (peak - low) / 2)
