@@ -123,7 +123,7 @@ ROUTING: dict[str, Covered | Refused] = {
         ("selector_near_miss", "selector_meets_nothing", "service_without_pods"),
     ),
     "k8sgpt-035": Covered("endpoints of a Service are not ready", PROBES, ("service_without_ready_pods", "pod_not_ready")),
-    "k8sgpt-036": Covered("warnings about a Service, by kind and name", signals=("service_warned",), tools=("check_events",)),
+    "k8sgpt-036": Covered("warnings about a Service, by kind and name: a load balancer's, an address's", tools=("check_events",)),
     "k8sgpt-037": Covered("an Ingress without a class where none is the default", ("ingress_class_or_tls_missing",), ("ingress_class_missing",)),
     "k8sgpt-038": Covered("the class of an Ingress does not exist", ("ingress_class_or_tls_missing",), ("ingress_class_missing",)),
     "k8sgpt-039": Covered("a path leads to a Service or port that is not there", ("ingress_misrouted",), ("backend_missing",)),

@@ -2,7 +2,7 @@
 
 Generated: .env.example, docs/reference.md (settings, metrics, routes, tools, commands), docs/openapi.json,
 docs/report.schema.json, docs/coverage.md (which requirement rows a test names), docs/playbooks.md (what is read first for
-which alert), and the code quoted in README.md.
+which alert), docs/diagnosis.md (which alerts, causes and failure conditions are covered), and the code quoted in README.md.
 """
 
 import ast
@@ -23,6 +23,7 @@ from app.planner.alert_playbooks import AlertPlaybooks
 from app.planner.playbook import Method, load_playbooks
 from app.settings import Settings, env_example, variable
 from app.telemetry import metrics
+from docs.diagnosis import diagnosis
 
 ROOT = Path(__file__).resolve().parents[1]
 QUOTE = re.compile(r"(<!-- quote: (?P<file>\S+) (?P<name>\S+) -->\n```python\n).*?(\n```)", re.DOTALL)
@@ -145,6 +146,7 @@ def generated() -> dict[str, str]:
         "docs/report.schema.json": json.dumps(Report.model_json_schema(), indent=1, sort_keys=True) + "\n",
         "docs/coverage.md": coverage(),
         "docs/playbooks.md": playbooks(),
+        "docs/diagnosis.md": diagnosis(),
         "README.md": readme(),
     }
 
