@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from app.diagnosis import asked_elsewhere
 from app.diagnosis.kube import is_unhealthy, statuses
 from app.diagnosis.leads import Ask, effect_logs, failing_logs, full_nodes, log_hangs, log_of, memory_history, node_events, unit_logs
+from app.diagnosis.leads_stores import follows_work, store_leads
 from app.diagnosis.network_leads import about_network, network, retransmits, served
 from app.diagnosis.plane_leads import plane, watchers
 from app.diagnosis.ranking import Candidate, leaders
@@ -71,7 +72,7 @@ def _asks(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...]
         yield Ask("check_pods", {"namespace": namespace}, "see every pod of the namespace, not only the alert's")
         yield Ask("check_events", {"namespace": namespace}, "see what the control plane says about the namespace")
     yield from _follow(world, found, ranked)
-    if not sure:
+    if not sure and not follows_work(world, found):
         yield Ask("check_workloads", {"namespace": namespace}, "see what the controllers say")
         yield Ask("check_services", {"namespace": namespace}, "see whether Services meet ready pods")
         yield from _widen(world, namespace)
@@ -113,6 +114,7 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
     yield from logs[:LOGS_PER_ROUND]
     yield from [log_of(pod, "read what the one that is asked for says") for pod in _asked_pods(world, found)][:LOGS_PER_ROUND]
     if _unsure(ranked):
+        yield from store_leads(world, found)
         yield from list(failing_logs(world, found))[:LOGS_PER_ROUND]
     yield from effect_logs(world, ranked)
     yield from memory_history(world)

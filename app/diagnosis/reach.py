@@ -1,7 +1,9 @@
 """What an object can spoil when it breaks: its own pods, the services before it, those that call it, what runs on it."""
 
+from app.diagnosis import edges
 from app.diagnosis.applications import managed
 from app.diagnosis.kube import is_dns
+from app.diagnosis.reading import rows
 from app.diagnosis.signals.watchers import named
 from app.diagnosis.world import World
 from app.domain.target import ObjectRef
@@ -31,7 +33,7 @@ def reach(world: World, ref: ObjectRef) -> frozenset[str]:
         found |= {str(w) for w in own.values()} | {f"Pod/{ref.namespace}/{name}" for name in own}
         found |= {f"Service/{ref.namespace}/{s.name}" for w in own.values() for s in world.services_of(w)}
     elif ref.kind == "NetworkPolicy":
-        ours = [w for w in _workloads(world) if w.namespace == ref.namespace]
+        ours = [w for w in _workloads(world) if w.namespace == ref.namespace or ref.namespace in _spaces_called(world, w)]
         found |= {str(w) for w in ours} | {f"Service/{ref.namespace}/{w.name}" for w in ours}
     elif ref.kind == "Ingress":
         found |= {f"Service/{ref.namespace}/{s.name}" for s in world.of("Service") if s.namespace == ref.namespace}
@@ -41,8 +43,7 @@ def reach(world: World, ref: ObjectRef) -> frozenset[str]:
         refused = [e for e in world.events if e.item.get("reason") == "FailedCreate" and f'"{ref.name}"' in str(e.item.get("message"))]
         found |= {str(world.top(world.about(e))) for e in refused}
     elif ref.kind == "External":
-        said = [r for r in world.readings if r.tool == "get_logs" and ref.name in r.result.text]
-        found |= {str(world.workload_of(p)) for r in said for p in world.of("Pod") if p.name == r.result.data.get("pod")}
+        found |= _complaining(world, ref.name)
     elif ref.kind == "Application":
         found |= managed(world, ref)
     elif ref.kind == "Cluster":
@@ -54,7 +55,15 @@ def reach(world: World, ref: ObjectRef) -> frozenset[str]:
         found |= _downstream(world, ref)
     elif ref.kind == "Service":
         found |= of_names(world, ref.namespace, world.callers_of(ref.name))
-    return frozenset(found)
+        service = world.get("Service", ref.namespace, ref.name)
+        if service is not None and not service.at("spec", "selector"):  # what is outside is known by who complains of it
+            found |= _complaining(world, ref.name)
+    return frozenset(found | {b for text in found for b in world.feeds.get(text, ())})
+
+
+def _complaining(world: World, name: str) -> set[str]:
+    said = [r for r in world.readings if r.tool == "get_logs" and name in r.result.text]
+    return {str(world.workload_of(p)) for r in said for p in world.of("Pod") if p.name == r.result.data.get("pod")}
 
 
 def _workloads(world: World) -> list[ObjectRef]:
@@ -84,11 +93,18 @@ def of_names(world: World, namespace: str, names: list[str]) -> set[str]:
     found = {f"Service/{namespace}/{name}" for name in names}
     for kind in WORKLOADS[:3]:
         found |= {f"{kind}/{namespace}/{name}" for name in names if world.get(kind, namespace, name)}
-    known = {str(w) for w in _workloads(world) if w.namespace == namespace and w.name in names}
-    return found | known
+    known = [w for w in _workloads(world) if w.name in names]
+    near = {w.name for w in known if w.namespace == namespace}  # the map has no namespaces: the own one goes first
+    return found | {str(w) for w in known if w.namespace == namespace or w.name not in near}
 
 
 def _targets_of(world: World, part: str) -> set[str]:
     """Scrape targets of a part of the control plane, by the words of their job."""
     jobs = {f"{one.labels.get('job')}/{one.labels.get('instance')}" for _, one in world.series if one.name == "up"}
     return {j for j in jobs if part.removeprefix("kube-") in j.split("/")[0]}
+
+
+def _spaces_called(world: World, workload: ObjectRef) -> set[str]:
+    """Other namespaces that the environment of a workload names in addresses."""
+    values = [str(v.get("value") or "") for p in world.pods_of(workload)[:1] for c in rows(p.at("spec", "containers")) for v in rows(c.get("env"))]
+    return {space for value in values for _, space in edges.ADDRESS.findall(value) if space}

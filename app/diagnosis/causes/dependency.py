@@ -3,17 +3,31 @@
 from app.diagnosis.causes.rule import CRASHES, DOWNSTREAM, NOT_RUNNING, UNREACHED, CauseRule
 
 _VICTIM = NOT_RUNNING | UNREACHED | CRASHES | DOWNSTREAM
+_VAGUER = (
+    *("application_crash", "readiness_probe_failing", "liveness_probe_failing", "rollout_stuck", "rollout_regression", "dependency_unavailable"),
+    *("slow_dependency", "pod_network_delay", "queue_consumer_lag", "configuration_error"),
+)
 
 
-def _told(cause: str, need: str, mechanism: str, strength: float = 0.66) -> CauseRule:
+MAY_BE = ("writes_refused", "connections_full", "connections_refused", "pool_waits")
+_FELT = ("errors_rose", "latency_rose", "readiness_failing", "crash_looping", "pod_not_ready", "traffic_fell", "is_target")
+
+
+def _told(cause: str, needs: tuple[str, ...], mechanism: str, strength: float = 0.66, **more: dict[str, float]) -> CauseRule:
+    """`needs`: what a log says of it first, then what series show of it. What may be in order by itself (a standby that is read-only, a
+    pool that is used) counts by series alone only where somebody feels it."""
+    logged = tuple(n for n in needs if n not in MAY_BE)
+    agreeing = dict.fromkeys(needs[1:], 0.1)
     return CauseRule(
         id=cause,
-        needs=(need,),
+        needs=needs,
+        also=((*logged, *_FELT),) if len(needs) > len(logged) else (),
         strength=strength,
         mechanism=mechanism,
         explains=_VICTIM,
-        supports={"readiness_failing": 0.03, "errors_rose": 0.04, "crash_looping": 0.03},
-        beats=("application_crash", "readiness_probe_failing", "rollout_stuck", "dependency_unavailable"),
+        supports={"readiness_failing": 0.03, "errors_rose": 0.04, "crash_looping": 0.03, "latency_rose": 0.02} | agreeing | more.get("supports", {}),
+        against=more.get("against", {}),
+        beats=tuple(c for c in _VAGUER if c != cause),
         actions=("read_log", "describe_workload"),
     )
 
@@ -21,19 +35,26 @@ def _told(cause: str, need: str, mechanism: str, strength: float = 0.66) -> Caus
 RULES = (
     CauseRule(
         id="dependency_unavailable",
-        needs=("log_connection_refused",),
+        needs=("service_outside_silent", "log_connection_refused"),
         strength=0.55,
         mechanism="{pod} cannot reach {host}: it refuses or does not answer",
-        supports={"readiness_failing": 0.08, "errors_rose": 0.05, "crash_looping": 0.05},
+        supports={"service_outside_silent": 0.1, "readiness_failing": 0.08, "errors_rose": 0.05, "crash_looping": 0.05},
         explains=_VICTIM,
         beats=("application_crash", "readiness_probe_failing", "rollout_stuck"),
         actions=("read_log", "show_services"),
     ),
-    _told("rate_limited", "log_rate_limited", "A dependency of {pod} refuses because of its rate limit", 0.6),
-    _told("database_connections_exhausted", "log_connections_exhausted", "No connection of the database is free for {pod}"),
-    _told("database_credentials_invalid", "log_credentials", "The database refuses the credentials of {pod}"),
-    _told("database_read_only", "log_read_only_database", "The database that {pod} writes to accepts no writes"),
-    _told("database_driver_missing", "log_driver", "{pod} lacks the database driver it needs"),
+    _told("rate_limited", ("log_rate_limited",), "A dependency of {pod} refuses because of its rate limit", 0.62),
+    _told(
+        "database_connections_exhausted",
+        ("log_connections_exhausted", "connections_full", "connections_refused", "pool_waits"),
+        "No connection of the database is free for {pod}",
+        0.62,
+        supports={"connections_left_open": 0.1},
+        against={"queries_slow": 0.15, "log_slow_query": 0.15},
+    ),
+    _told("database_credentials_invalid", ("log_credentials",), "The database refuses the credentials of {pod}"),
+    _told("database_read_only", ("log_read_only_database", "writes_refused"), "The database of {pod} accepts no writes"),
+    _told("database_driver_missing", ("log_driver",), "{pod} lacks the database driver it needs"),
     CauseRule(
         id="external_api_unavailable",
         needs=("outside_silent",),
@@ -41,7 +62,7 @@ RULES = (
         mechanism="{host}, outside the cluster, refuses or does not answer {pod}",
         supports={"errors_rose": 0.04},
         explains=_VICTIM,
-        beats=("dependency_unavailable", "slow_dependency", "application_crash"),
+        beats=("dependency_unavailable", "slow_dependency", "application_crash", "queue_consumer_lag", "pod_network_delay"),
         actions=("ask_provider", "show_services"),
     ),
     CauseRule(
@@ -49,9 +70,12 @@ RULES = (
         needs=("database_asked_in_vain",),
         strength=0.9,
         mechanism="{variable}={value} names a database that is not there",
+        supports={"address_released": 0.03},
         explains=_VICTIM,
         beats=(
             "client_address_wrong",
+            "feature_flag_or_config_change",
+            "rollout_regression",
             "dependency_unavailable",
             "dns_resolution_failure",
             "application_crash",
@@ -60,7 +84,7 @@ RULES = (
         ),
         actions=("show_workload_yaml", "show_services", "roll_back"),
     ),
-    _told("queue_consumer_lag", "log_consumer_lag", "{pod} does not keep up with its queue"),
-    _told("replication_lag", "log_replication_lag", "The replica in {pod} is behind its source"),
-    _told("message_broker_partition", "log_broker_partition", "Nodes of the broker in {pod} do not see one another"),
+    _told("queue_consumer_lag", ("log_consumer_lag", "backlog_grows"), "{pod} does not keep up with its queue", 0.64),
+    _told("replication_lag", ("log_replication_lag", "replica_lags"), "The replica in {pod} is behind its source", 0.64),
+    _told("message_broker_partition", ("log_broker_partition", "peers_unseen"), "Nodes of the broker in {pod} do not see one another"),
 )

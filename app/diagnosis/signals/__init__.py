@@ -4,6 +4,7 @@ from app.diagnosis.over import over
 from app.diagnosis.signals import (
     addresses,
     admission,
+    callees,
     certificates,
     containers,
     control_plane,
@@ -32,6 +33,7 @@ from app.diagnosis.signals import (
     since_release,
     slowness,
     storage,
+    stores,
     units,
     watchers,
     ways,
@@ -62,6 +64,7 @@ FAMILIES = (
     metrics,
     monitoring,
     watchers,
+    stores,
     sawtooth,
     operations,
     certificates,
@@ -72,7 +75,7 @@ FAMILIES = (
     controllers,
     operators,
 )
-JOINS = (edges, joins, slowness, since_release, delivery)
+JOINS = (edges, joins, callees, slowness, since_release, delivery)
 
 
 def find(world: World) -> tuple[Signal, ...]:

@@ -32,6 +32,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         *("slow in the last", "could not obtain lock", "writeconflict", "timeout expired", "took_millis", "i.s.s", "statement execution time"),
     ),
     "log_consumer_lag": (
+        *("batch of", "chunk of", "processing"),
         *("consumer", "lag", "max.poll", "backlog", "behind", "poll timeout", "queue depth", "queue length", "queue latency", "queue size"),
         *("maximum poll", "offset out of range", "max ack pending", "rejoin"),
     ),
@@ -137,7 +138,7 @@ PATTERNS: dict[str, tuple[str, ...]] = {
         r"(queue|backlog|pending (jobs|messages|tasks)).{0,20}\b(depth|length|size|latency|lag)\b\W{0,3}(is |at |of )?\d{4,}",
         r"\b(falling|fallen|lagging|is|running) behind\b.{0,60}\b(queue|topic|partition|stream|messages|offsets?|records|events)\b",
         r"\b(queue|topic|partition|stream|messages|offsets?|records|events)\b.{0,60}\b(falling|fallen|lagging|is) behind\b",
-        r"\blag\W{1,4}\d{5,}",
+        r"\blag\W{1,4}\d{5,}|\b(batch|chunk) of \d+ .{0,30}\btook \d{4,7} ?ms|processing .{0,40}(messages|records|events)\b.{0,20}took \d{4,7} ?ms",
     ),
     "log_replication_lag": (
         r"replication lag|replica (is|lags|lagging) .{0,40}behind|replica .{0,30}\blag(s|ging)?\b|requested WAL segment \S+ has already been removed",

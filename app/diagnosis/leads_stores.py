@@ -1,0 +1,130 @@
+"""Leads to what is called and to who takes work off a queue: the series of stores, brokers and pools, the pods of the callers wherever
+they run, and what the slow, the store and the takers log. Called by `adaptive`, which drops what was asked.
+
+A series names a store by namespace and pod, a configured service map names callers without one: where they run is asked of the
+series that every cluster keeps about its pods."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from app.diagnosis.edges import ADDRESS
+from app.diagnosis.leads import Ask, log_hangs, log_of
+from app.diagnosis.reading import Seen, rows
+from app.diagnosis.signals.store_tables import query
+from app.diagnosis.world import World
+from app.domain.case import Signal
+from app.domain.target import ObjectRef
+
+SPAN = 60  # minutes
+TAKERS, LOGS = 6, 2
+SHOWN = frozenset({"latency_rose", "errors_rose", "readiness_failing", "log_slow_query", "log_connections_exhausted", "log_credentials"}) | frozenset(
+    {"log_read_only_database", "log_consumer_lag", "log_replication_lag", "log_broker_partition", "log_collecting", "log_timeout"}
+)
+STORED = frozenset({"replica_lags", "backlog_grows", "peers_unseen", "writes_refused", "connections_full", "connections_refused", "queries_slow"})
+PILED = frozenset({"backlog_grows", "log_consumer_lag"})
+_ALERT = re.compile(
+    r"queue|lag\b|lags|lagging|replica(tion)?|standby|backlog|consumer|broker|partition|pool|connection|database|query|queries|"
+    r"postgres|pg_|patroni|mysql|mariadb|mongo|redis|valkey|kafka|rabbit|pulsar|nats|sql|oracle|cassandra|elastic|deliver|message",
+    re.I,
+)
+
+
+def store_leads(world: World, found: Iterable[Signal]) -> Iterator[Ask]:
+    signals = list(found)
+    yield from _series(world, signals)
+    yield from _takers(world, signals)
+    yield from _slow_logs(world, signals)
+    yield from _store_logs(world, signals)
+
+
+def follows_work(world: World, found: Iterable[Signal]) -> bool:
+    """Is the way to those who take from a queue that grows not gone yet? Then nothing wider is read first."""
+    made = [(u.step.tool, dict(u.step.args)) for u in world.case.updates]
+    return any((a.tool, dict(a.args)) not in made for a in _takers(world, list(found)))
+
+
+def _series(world: World, found: list[Signal]) -> Iterator[Ask]:
+    told = any(_ALERT.search(a.name) for a in world.case.alerts)
+    if (told or any(s.kind in SHOWN for s in found)) and not _asked(world, "kafka_consumergroup_lag_sum"):
+        spaces = {world.case.target.namespace, *_named(world)} - {""}
+        if spaces:
+            yield Ask("query_prometheus", {"query": query(sorted(spaces)), "minutes": SPAN}, "see what stores, queues and pools measure")
+
+
+def _asked(world: World, part: str) -> bool:
+    return any(part in str(u.step.args.get("query")) for u in world.case.updates if u.step.tool == "query_prometheus")
+
+
+def _named(world: World) -> set[str]:
+    """Namespaces that the environment of the target's namespace names: `store.data.svc`, `store.data:5432`."""
+    found: set[str] = set()
+    for pod in world.of("Pod"):
+        if pod.namespace == world.case.target.namespace:
+            values = [str(v.get("value") or "") for c in rows(pod.at("spec", "containers")) for v in rows(c.get("env"))]
+            found |= {space for value in values for _, space in ADDRESS.findall(value) if space}
+    return {s for s in found if s not in ("svc", "com", "net", "org", "io", "local", "internal")}
+
+
+def _takers(world: World, found: list[Signal]) -> Iterator[Ask]:
+    """Of a queue that grows: those who take from it, by the name of their group or as the callers of the broker."""
+    for one in [s for s in found if s.kind in PILED][:1]:
+        group = str(one.facts.get("group") or "")
+        callers = _callers(world, str(one.facts.get("broker") or one.object).rsplit("/", 1)[-1])
+        names = list(dict.fromkeys(n for n in (group, *callers) if re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,60}", n)))[:TAKERS]
+        pods = {w.name: world.pods_of(w) for p in world.of("Pod") if (w := world.workload_of(p)).name in names}
+        if group not in pods and any(n not in pods for n in names):
+            yield from _placed(world, names)
+        takers = [group] if group in pods else [n for n in names if n in pods]
+        for taker in [*takers, *([one.object.name] if one.object.kind == "Deployment" else [])]:
+            for pod in [p for p in pods.get(taker, []) if not log_hangs(world, p)][:1]:
+                yield log_of(pod, "read what the one that takes the work says")
+
+
+def _callers(world: World, name: str) -> list[str]:
+    return sorted(caller for caller, callees in world.callees.items() if name in callees)
+
+
+def _placed(world: World, names: list[str]) -> Iterator[Ask]:
+    wanted = "|".join(re.escape(n).replace("\\-", "-") for n in sorted(names)).replace("\\", "\\\\")
+    text = f'count by (namespace, pod) (kube_pod_info{{pod=~"({wanted})-.+"}})'
+    yield Ask("query_prometheus", {"query": text, "minutes": 5}, "see where those run that call it")
+    spaces = sorted({o.labels.get("namespace", "") for r, o in world.series if r.call.args.get("query") == text} - {""})
+    for space in spaces[:2]:
+        yield Ask("check_pods", {"namespace": space}, "see the pods of those that call it")
+
+
+def _slow_logs(world: World, found: list[Signal]) -> Iterator[Ask]:
+    """Of those whose answers became slow, and of those a caller waits for: the last in the chain of calls first."""
+    slow = list(dict.fromkeys(s.object for s in found if s.kind == "latency_rose"))
+    names = {w.name for w in slow}
+    last = sorted(slow, key=lambda w: bool(names & set(world.callees.get(w.name, ()))))
+    awaited = [w for s in found if s.kind == "log_timeout" for w in _workloads(world, str(s.facts.get("host") or "").split(".")[0])]
+    for where in list(dict.fromkeys([*awaited, *last]))[: LOGS + 1]:
+        pods = world.pods_of(where)
+        if pods and not any(world.has_log(p) for p in pods) and not log_hangs(world, pods[0]):
+            yield log_of(pods[0], "read what the one that answers late says")
+
+
+def _workloads(world: World, name: str) -> list[ObjectRef]:
+    found = {str(w): w for w in map(world.workload_of, world.of("Pod")) if name and w.name == name}
+    return list(found.values())
+
+
+def _moved(one: Signal) -> float:
+    after, before = one.facts.get("after"), one.facts.get("before")
+    return float(after) - float(before) if isinstance(after, int | float) and isinstance(before, int | float) else 0.0
+
+
+def _store_logs(world: World, found: list[Signal]) -> Iterator[Ask]:
+    """Of a store whose series show trouble: its pods, and what they log."""
+    worst: dict[str, Signal] = {}
+    for one in (s for s in found if s.kind in STORED and (s.kind not in PILED or s.facts.get("group") in (None, ""))):
+        if (known := worst.get(str(one.object))) is None or _moved(one) > _moved(known):
+            worst[str(one.object)] = one
+    for one in list(worst.values())[:LOGS]:
+        where, pod = one.object, str(one.facts.get("pod") or "")
+        seen: Seen | None = world.get("Pod", where.namespace, pod) or next(iter(world.pods_of(where)), None)
+        if seen is None and where.namespace:
+            yield Ask("check_pods", {"namespace": where.namespace}, "see the pods of the store")
+        elif seen is not None and not log_hangs(world, seen):
+            yield log_of(seen, "read what the store itself says")

@@ -1,0 +1,66 @@
+"""Who is called and does not do, as callers' logs and what else is known tell it together: a host outside behind a Service of ours, an
+address that a release changed, a queue whose takers stand still. Runs after all families, on their signals."""
+
+import re
+from collections.abc import Iterator
+
+from app.diagnosis.signals.addresses import in_cluster
+from app.diagnosis.signals.joins import _DATABASE
+from app.diagnosis.world import World
+from app.domain.case import Signal
+from app.domain.target import ObjectRef
+
+OUTSIDE = {"log_connection_refused": "service_outside_silent", "log_timeout": "service_outside_slow"}
+RELEASED = ("config_changed", "released_before_onset")
+DNS_TROUBLE = ("dns_down", "dns_drops", "dns_pods_not_ready", "dns_slow")
+_CHANGED = re.compile(r"env (?P<variable>\S+).* -> (?P<value>\S+)$")
+
+
+def join(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
+    yield from _behind_a_service(world, found)
+    yield from _changed_address(found)
+    for backlog in (s for s in found if s.kind == "backlog_grows"):
+        _feed(world, backlog)
+
+
+def _behind_a_service(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
+    """A Service without a selector stands for what is outside the cluster (ExternalName, or EndpointSlices written by hand)."""
+    for signal in found:
+        if signal.kind in OUTSIDE:
+            name, namespace = in_cluster(str(signal.facts.get("host") or ""), signal.object.namespace)
+            service = world.get("Service", namespace, name)
+            if service is not None and not service.at("spec", "selector") and not _runs(world, namespace, name):
+                said = "refuses or does not answer" if signal.kind == "log_connection_refused" else "answers too late"
+                claim = f"{name}, outside the cluster behind a Service, {said}, says {signal.object.name}"
+                where = ObjectRef(kind="Service", namespace=namespace, name=name)
+                yield signal.model_copy(update={"kind": OUTSIDE[signal.kind], "object": where, "claim": claim})
+
+
+def _runs(world: World, namespace: str, name: str) -> bool:
+    return any(p.namespace == namespace and world.workload_of(p).name == name for p in world.of("Pod"))
+
+
+def _changed_address(found: tuple[Signal, ...]) -> Iterator[Signal]:
+    """A name that does not resolve, or a port that is refused, and that a release has just put into the environment."""
+    for signal in (s for s in found if s.kind in ("log_dns_failure", "log_connection_refused") and s.facts.get("host")):
+        host = str(signal.facts["host"])
+        for release in (s for s in found if s.kind in RELEASED and s.object == signal.object):
+            for change in map(str, release.facts.get("changes") or []):
+                said = _CHANGED.search(change)
+                if said is None or host not in said["value"] or (host in change.split(" -> ")[0] and signal.kind == "log_dns_failure"):
+                    continue
+                facts = {**signal.facts, "variable": said["variable"], "value": said["value"], "host": host}
+                claim = f"{signal.object.name} fails on {host}, which its last release put into {said['variable']}"
+                kind = "database_asked_in_vain" if _DATABASE.search(f"{said['variable']}={said['value']}") else "address_released_in_vain"
+                yield signal.model_copy(update={"kind": kind, "claim": claim, "facts": facts})
+                yield release.model_copy(update={"kind": "address_released", "claim": f"The release of {signal.object.name} changed {change}"[:300]})
+
+
+def _feed(world: World, backlog: Signal) -> None:
+    """Whoever takes from the queue is who lets it grow: its trouble shows on the broker."""
+    broker = ObjectRef.parse(str(backlog.facts["broker"]))
+    brokers = {str(broker), f"Service/{broker.namespace}/{broker.name}"}
+    for pod in world.of("Pod"):
+        workload = world.workload_of(pod)
+        if workload == backlog.object or (backlog.object == broker and broker.name in world.callees.get(workload.name, ())):
+            world.feeds.setdefault(str(workload), set()).update(brokers)
