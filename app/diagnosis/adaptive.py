@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from app.diagnosis import asked_elsewhere
 from app.diagnosis.kube import is_unhealthy, statuses
 from app.diagnosis.leads import Ask, effect_logs, failing_logs, full_nodes, log_hangs, log_of, memory_history, node_events, unit_logs
-from app.diagnosis.leads_stores import follows_work, store_leads
+from app.diagnosis.leads_stores import follows_work, said_of_store, store_leads
 from app.diagnosis.network_leads import about_network, network, retransmits, served
 from app.diagnosis.plane_leads import plane, watchers
 from app.diagnosis.ranking import Candidate, leaders
@@ -116,6 +116,7 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
     if _unsure(ranked):
         yield from store_leads(world, found)
         yield from list(failing_logs(world, found))[:LOGS_PER_ROUND]
+    yield from said_of_store(world, ranked)
     yield from effect_logs(world, ranked)
     yield from memory_history(world)
     if kinds & {"crash_looping", "container_restarting", "readiness_failing", "rollout_not_progressing", "container_oom_killed", "errors_rose"}:

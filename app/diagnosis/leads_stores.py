@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from app.diagnosis.edges import ADDRESS
 from app.diagnosis.leads import Ask, log_hangs, log_of
+from app.diagnosis.ranking import Candidate
 from app.diagnosis.reading import Seen, rows
 from app.diagnosis.signals.store_tables import query
 from app.diagnosis.world import World
@@ -21,6 +22,7 @@ SHOWN = frozenset({"latency_rose", "errors_rose", "readiness_failing", "log_slow
     {"log_read_only_database", "log_consumer_lag", "log_replication_lag", "log_broker_partition", "log_collecting", "log_timeout"}
 )
 STORED = frozenset({"replica_lags", "backlog_grows", "peers_unseen", "writes_refused", "connections_full", "connections_refused", "queries_slow"})
+MEASURED = STORED | {"pool_waits", "collecting_rose"}
 PILED = frozenset({"backlog_grows", "log_consumer_lag"})
 _ALERT = re.compile(
     r"queue|lag\b|lags|lagging|replica(tion)?|standby|backlog|consumer|broker|partition|pool|connection|database|query|queries|"
@@ -108,6 +110,23 @@ def _slow_logs(world: World, found: list[Signal]) -> Iterator[Ask]:
 def _workloads(world: World, name: str) -> list[ObjectRef]:
     found = {str(w): w for w in map(world.workload_of, world.of("Pod")) if name and w.name == name}
     return list(found.values())
+
+
+def said_of_store(world: World, ranked: tuple[Candidate, ...]) -> Iterator[Ask]:
+    """A leader that only series show: what the store says of it, and the last in the chain of those who feel it."""
+    if not ranked or ranked[0].beaten_by or ranked[0].decisive.kind not in MEASURED:
+        return
+    leader = ranked[0]
+    failing = {str(s.object): s.object for s in leader.explains if s.kind in ("errors_rose", "latency_rose")}
+    names = {w.name for w in failing.values()}
+    last = sorted(failing.values(), key=lambda w: bool(names & set(world.callees.get(w.name, ()))))
+    own = leader.object if leader.object.kind != "Deployment" or not last else last[0]
+    for where in dict.fromkeys([*last[:1], own]):
+        pods = [p for p in world.pods_of(where) if not log_hangs(world, p)]
+        if pods and not any(world.has_log(p) for p in pods):
+            yield log_of(pods[0], "read in words what the series show")
+    if own.namespace and not world.pods_of(own):
+        yield Ask("check_pods", {"namespace": own.namespace}, "see the pods of the store")
 
 
 def _moved(one: Signal) -> float:

@@ -234,7 +234,7 @@ RULES = (
     ),
     CauseRule(
         id="feature_flag_or_config_change",
-        needs=("config_changed",),
+        needs=("config_changed", "setting_taken_over"),
         also=(("errors_rose", "latency_rose", "readiness_failing", "crash_looping"),),
         strength=0.67,
         mechanism="The trouble began when only configuration changed: {change}",

@@ -27,6 +27,7 @@ from app.diagnosis.signals import (
     operators,
     probes,
     quotas,
+    reloads,
     sawtooth,
     scheduling,
     services,
@@ -75,7 +76,7 @@ FAMILIES = (
     controllers,
     operators,
 )
-JOINS = (edges, joins, callees, slowness, since_release, delivery)
+JOINS = (edges, joins, callees, reloads, slowness, since_release, delivery)
 
 
 def find(world: World) -> tuple[Signal, ...]:
