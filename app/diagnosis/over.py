@@ -4,6 +4,7 @@
 An alert may go on for minutes after its cause is gone. What the object shows now decides: a series that came back to its
 former level, a process that logs on without the complaint, a container that has run longer than it ever did."""
 
+import re
 from datetime import datetime, timedelta
 
 from app.diagnosis.kube import condition, is_ready, moment, statuses
@@ -30,6 +31,9 @@ ENDED = (
     "container_completed",
     "container_restarting",
     "command_cannot_run",
+)
+_HEALED = re.compile(
+    r"partition (is |has been )?(healed|resolved)|autoheal|\bnode \S+ (is )?up\b|rejoin|Cluster state changed: ok|Expanding ISR|elected", re.I
 )
 PROBED = ("liveness_", "startup_")
 
@@ -103,16 +107,20 @@ def _latest(world: World, one: Series, began: datetime | None) -> list[float] | 
 def _said_no_more(world: World, signal: Signal) -> str:
     """The pod is ready, and its log has gone on without it, or has been silent for longer."""
     reading = world.calls.get(signal.call_id)
-    if reading is None or (signal.at is not None and world.now - signal.at < BACK):
+    if reading is None:
         return ""
     pod = world.get("Pod", str(reading.call.args.get("namespace") or ""), str(signal.facts.get("pod") or ""))
     if pod is None or not is_ready(pod.item) or (world.in_trouble(pod) and not _steady(world, pod)):
         return ""
-    if reading.call.args.get("previous") and _steady(world, pod) and world.in_trouble(pod):
+    if reading.call.args.get("previous") and world.in_trouble(pod):
         return "the run before said it; the one since then has lasted much longer"
+    if signal.at is not None and world.now - signal.at < BACK:
+        return ""
     said, newest = _times(reading, signal.kind, world.now)
     if said is None or newest is None or world.now - said < BACK:
         return ""
+    if signal.kind == "log_broker_partition" and not _HEALED.search(reading.result.text):
+        return ""  # nodes that have lost one another say so once
     if signal.kind == "log_hang" and newest - said < BACK:
         return ""  # that nothing more is said is the fault itself
     if newest - said >= BACK:

@@ -14,7 +14,7 @@ def _probe(which: str, fault: str, strength: float, mechanism: str) -> CauseRule
         needs=(f"{which}_{fault}",),
         strength=strength,
         mechanism=mechanism,
-        supports={"log_clean_shutdown": 0.03, f"{which}_probe_spec": 0.02, "container_completed": 0.01},
+        supports={f"{which}_killed": 0.0, "log_clean_shutdown": 0.03, f"{which}_probe_spec": 0.02, "container_completed": 0.01},
         against={"container_oom_killed": 0.3, "container_exited_with_error": 0.15} if which == "liveness" else {},
         explains=_ALL,
         beats=_MISJUDGED if fault != "failing" else ("rollout_stuck", "application_crash", "readiness_probe_failing"),

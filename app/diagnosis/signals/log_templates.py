@@ -164,6 +164,7 @@ TEMPLATES = (
         "log_missing_command",
         "a command does not exist",
         r"exec format error|command not found|executable file not found|no such file or directory: unknown",
+        r"^\S*(sh|\.sh|env|entrypoint)\S*: (line )?(\d+: )?(exec: )?\S+: (not found|no such file)",
     ),
     _t(
         "log_crash",

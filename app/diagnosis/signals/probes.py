@@ -60,6 +60,10 @@ def _judge(world: World, pod: Seen, container: JsonObject, which: str) -> Found:
     }[fault]
     when = moment(event.item.get("first"))
     yield signal(f"{which}_{fault}", world.workload_of(pod), said[0].upper() + said[1:], cite(event.reading, (message,)), when, facts)
+    killing = _killed(world, pod, which)
+    if killing is not None:
+        told = str(killing.item.get("message"))
+        yield signal(f"{which}_killed", world.workload_of(pod), told, cite(killing.reading, (pod.name, told), (told,)), None, {"pod": pod.name})
     spec = (pod.name, str(container.get("name")), which, str(port))
     shown = cite(pod.reading, spec, (pod.name, str(container.get("name")), f"{which}Probe"), (which, str(port)), (f"{which}Probe",))
     yield signal(
@@ -79,6 +83,12 @@ def _failing(world: World, pod: Seen, container: str, which: str) -> Seen | None
     killed = any(f"failed {which} probe" in str(e.item.get("message")) for e in events)
     harmed = restarted_within(pod.item, world.now, 2 * RECENT.total_seconds()) or not is_ready(pod.item)
     return failed[-1] if harmed and (killed or not is_ready(pod.item)) else None
+
+
+def _killed(world: World, pod: Seen, which: str) -> Seen | None:
+    """The newest event of the kubelet that it restarts a container for this probe."""
+    events = reversed(world.events_on("Pod", pod.namespace, pod.name))
+    return next((e for e in events if f"failed {which} probe" in str(e.item.get("message"))), None)
 
 
 def classify(container: JsonObject, which: str, message: str) -> str:
