@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from app.diagnosis import asked_elsewhere
+from app.diagnosis.entrance_leads import entrances, far
 from app.diagnosis.kube import is_unhealthy, statuses
 from app.diagnosis.leads import Ask, effect_logs, failing_logs, full_nodes, log_hangs, log_of, memory_history, node_events, unit_logs
 from app.diagnosis.leads_stores import follows_work, said_of_store, store_leads
@@ -108,6 +109,8 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
         yield Ask("check_pods", DNS, "see whether cluster DNS itself runs")
     if any(_ENTRY.search(a.name) for a in world.case.alerts) or any(s.reading.tool == "check_services" for s in world.of("Ingress")):
         yield Ask("check_ingresses", {"namespace": namespace}, "see whether each way in leads to a ready pod")
+    yield from entrances(world)
+    yield from far(world, found)
     yield from asked_elsewhere.ways_in(world, found)
     yield from asked_elsewhere.operators(world)
     logs = [a for pod in _suspects(world, ranked) for a in _logs(pod)]

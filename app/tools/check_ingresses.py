@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from app.domain.frozen import JsonObject
 from app.domain.tool import ToolContext, ToolResult, ToolStatus
@@ -17,8 +17,15 @@ OLD_CLASS = "kubernetes.io/ingress.class"  # annotation from before ingressClass
 
 
 class CheckIngressesArguments(Arguments):
-    namespace: KubeName = Field(description="Namespace to look in.")
+    namespace: KubeName | None = Field(None, description="Namespace to look in; without it, that of the ways in for the host.")
     service: LooseName | None = Field(None, description="Only what leads to the Service of this name.")
+    host: LooseName | None = Field(None, description="Only ways in for this host name, as a client asks for it.")
+
+    @model_validator(mode="after")
+    def _narrowed(self) -> "CheckIngressesArguments":
+        if not self.namespace and not self.host:
+            raise ValueError("name a namespace or a host")
+        return self
 
 
 class CheckIngresses:
@@ -35,7 +42,11 @@ class CheckIngresses:
         self._client = client
 
     async def run(self, arguments: CheckIngressesArguments, context: ToolContext) -> ToolResult:
-        space, wanted = arguments.namespace, arguments.service or ""
+        wanted, host = arguments.service or "", arguments.host or ""
+        space = arguments.namespace or await self._home(host)
+        if not space:
+            asked = await read(self._client, [Query("Ingress"), Query("HTTPRoute", optional=True)])
+            return answer(self.spec, asked.reading, Findings(ToolStatus.NO_DATA, f"No ingress for host {host}", data=_data([], asked, [], [])))
         queries = [Query(k, space) for k in ("Ingress", "Service", "EndpointSlice")]
         queries += [Query("IngressClass"), *(Query(k, space, optional=True) for k in ("Gateway", "HTTPRoute"))]
         cluster = await read(self._client, queries)
@@ -43,12 +54,25 @@ class CheckIngresses:
             return answer(self.spec, cluster.reading, Findings(ToolStatus.DENIED, f"Not allowed to read ingresses in {space}"))
         entries = [(i, [*ingress_backends(i)]) for i in cluster.of("Ingress")] + [(r, [*route_backends(r)]) for r in cluster.of("HTTPRoute")]
         entries = [(i, backends) for i, backends in entries if not wanted or any(b["service"] == wanted for b in backends)]
+        entries = [(i, backends) for i, backends in entries if not host or any(is_for(host, str(b["host"])) for b in backends)]
         gateways = cluster.of("Gateway")
         if not entries and (wanted or not gateways):
             status = ToolStatus.NOT_FOUND if wanted else ToolStatus.NO_DATA
             to = f" to service {wanted}" if wanted else ""
             return answer(self.spec, cluster.reading, Findings(status, f"No ingress{to} in {space}", data=_data([], cluster, [], [])))
         return answer(self.spec, cluster.reading, _findings(cluster, entries, gateways))
+
+    async def _home(self, host: str) -> str:
+        """The namespace of the first Ingress or route for a host; "" if there is none that may be read."""
+        cluster = await read(self._client, [Query("Ingress"), Query("HTTPRoute", optional=True)])
+        entries = [(i, ingress_backends(i)) for i in cluster.of("Ingress")] + [(r, route_backends(r)) for r in cluster.of("HTTPRoute")]
+        return next((str(i["metadata"].get("namespace", "")) for i, rows in entries if any(is_for(host, str(b["host"])) for b in rows)), "")
+
+
+def is_for(host: str, hosts: str) -> bool:
+    """Is a host name among those of a rule, each whole or `*.domain`? A rule without hosts is for none in particular."""
+    named = [h.strip() for h in hosts.split(",")]
+    return host in named or any(h.startswith("*.") and host.partition(".")[2] == h[2:] for h in named)
 
 
 def _findings(cluster: Cluster, entries: Sequence[tuple[JsonObject, list[JsonObject]]], gateways: Sequence[JsonObject]) -> Findings:

@@ -34,6 +34,7 @@ POD_SPEC = (
     "restartPolicy",
     "terminationGracePeriodSeconds",
     "dnsPolicy",
+    "dnsConfig",
     "activeDeadlineSeconds",
     "overhead",
 )

@@ -86,11 +86,16 @@ def placement_lines(name: str, spec: JsonObject) -> list[str]:
         lines += [f"{name}: {kind} {when} {json.dumps(rule, sort_keys=True)}" for when, rule in sorted((rules or {}).items())]
     own = [t for t in spec.get("tolerations") or () if not str(t.get("key", "")).startswith("node.kubernetes.io/")]
     lines += [f"{name}: tolerates {_toleration(t)}" for t in own]
+    if spec.get("schedulingGates"):
+        lines.append(f"{name}: schedulingGates {', '.join(str(g.get('name')) for g in spec['schedulingGates'])}")
     lines += [f"{name}: topologySpreadConstraint {json.dumps(t, sort_keys=True)}" for t in spec.get("topologySpreadConstraints") or ()]
     if spec.get("serviceAccountName"):
         lines.append(f"{name}: serviceAccountName {spec['serviceAccountName']}")
     if spec.get("schedulerName") not in (None, "default-scheduler"):
         lines.append(f"{name}: schedulerName {spec['schedulerName']}")
+    if spec.get("dnsPolicy", "ClusterFirst") not in ("ClusterFirst", "ClusterFirstWithHostNet"):
+        servers = ", ".join((spec.get("dnsConfig") or {}).get("nameservers") or ()) or "those of its node"
+        lines.append(f"{name}: dnsPolicy {spec['dnsPolicy']}, nameservers {servers}")
     if spec.get("priorityClassName"):
         lines.append(f"{name}: priorityClassName {spec['priorityClassName']}")
     if spec.get("imagePullSecrets"):

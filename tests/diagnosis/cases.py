@@ -218,8 +218,8 @@ CASES = (
     Case("client_address_wrong", calls("carts:8080"), calls("payments.example.org:443"), "Deployment/shop/web"),
     Case(
         "dns_resolution_failure",
-        running_log("Error: getaddrinfo ENOTFOUND db.prod.svc.cluster.local"),
-        once_long_ago("Error: getaddrinfo ENOTFOUND db.prod.svc.cluster.local"),
+        running_log("Error: getaddrinfo EAI_AGAIN db.prod.svc.cluster.local"),
+        once_long_ago("Error: getaddrinfo EAI_AGAIN db.prod.svc.cluster.local"),
     ),
     Case("pod_cpu_saturation", both(throttled(0.6), golden("service_latency_seconds", 0.01, 0.4)), golden("service_latency_seconds", 0.01, 0.4)),
     Case("cpu_throttling", throttled(0.3), throttled(0.02)),

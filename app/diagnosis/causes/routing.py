@@ -4,6 +4,8 @@ from app.diagnosis.causes.rule import CRASHES, DOWNSTREAM, NOT_RUNNING, UNREACHE
 
 _FLOW = DOWNSTREAM | UNREACHED
 _VICTIMS = ("dependency_unavailable", "dns_resolution_failure", "readiness_probe_failing")
+# A change of configuration that brought it is how it began, not what it is.
+_RELEASES = ("feature_flag_or_config_change", "rollout_regression")
 
 RULES = (
     CauseRule(
@@ -37,13 +39,13 @@ RULES = (
     ),
     CauseRule(
         id="client_address_wrong",
-        needs=("address_near_miss", "address_port_unknown", "address_unknown_host"),
-        also=(("address_near_miss", "address_port_unknown", "asks_in_vain"),),
+        needs=("asks_for_nobody", "address_near_miss", "address_port_unknown", "address_unknown_host"),
+        also=(("asks_for_nobody", "address_near_miss", "address_port_unknown", "asks_in_vain"),),
         strength=0.86,
         mechanism="{variable}={value} names what does not exist",
         supports={"asks_in_vain": 0.06, "log_connection_refused": 0.02, "config_changed": 0.03, "reached_in_vain": 0.01},
         explains=_FLOW | {"crash_looping", "container_restarting", "container_exited_with_error", "pod_not_ready"},
-        beats=(*_VICTIMS, "application_crash", "configuration_error", "rollout_stuck"),
+        beats=(*_VICTIMS, "application_crash", "configuration_error", "rollout_stuck", *_RELEASES),
         actions=("show_workload_yaml", "show_services", "roll_back"),
     ),
     CauseRule(
@@ -51,10 +53,11 @@ RULES = (
         needs=("log_dns_failure",),
         strength=0.66,
         mechanism="Names do not resolve for {pod}",
-        supports={"errors_rose": 0.05, "governing_service_missing": 0.1},
+        supports={"errors_rose": 0.05, "governing_service_missing": 0.1, "asks_other_resolver": 0.15},
         against={"log_connection_refused": 0.02},
         explains=_FLOW,
         beats=("dependency_unavailable",),
+        outdoes={"asks_other_resolver": (*_RELEASES, "rollout_stuck", "application_crash", "queue_consumer_lag", "slow_dependency", "dns_outage")},
         actions=("show_dns", "read_log"),
     ),
     CauseRule(
@@ -79,10 +82,10 @@ RULES = (
     ),
     CauseRule(
         id="ingress_misrouted",
-        needs=("backend_missing", "route_refused"),
+        needs=("backend_missing", "route_refused", "path_led_elsewhere", "path_unknown_to_backend"),
         strength=0.78,
-        mechanism="The way in for path {path} leads nowhere: {problem}",
-        supports={"errors_rose": 0.05},
+        mechanism="The way in for path {path} leads wrong: {problem}",
+        supports={"errors_rose": 0.05, "path_unknown_to_backend": 0.05, "traffic_fell": 0.02},
         explains=_FLOW,
         actions=("show_ingresses", "correct_backend"),
     ),

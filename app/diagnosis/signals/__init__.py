@@ -13,6 +13,7 @@ from app.diagnosis.signals import (
     delivery,
     deploys,
     edges,
+    entrances,
     gateways,
     held_back,
     images,
@@ -36,6 +37,7 @@ from app.diagnosis.signals import (
     storage,
     stores,
     units,
+    unknown_names,
     watchers,
     ways,
     workloads,
@@ -71,12 +73,13 @@ FAMILIES = (
     certificates,
     delivery,
     ways,
+    entrances,
     gateways,
     held_back,
     controllers,
     operators,
 )
-JOINS = (edges, joins, callees, reloads, slowness, since_release, delivery)
+JOINS = (edges, joins, unknown_names, callees, reloads, slowness, since_release, delivery)
 
 
 def find(world: World) -> tuple[Signal, ...]:

@@ -40,7 +40,7 @@ def _backend(world: World, reading: Reading, row: JsonObject) -> Found:
     """A path that leads to a Service or port that is not there: told of the workload that is most likely meant."""
     if row.get("service_exists") is not False and row.get("port_exists") is not False:
         return
-    namespace, service = str(row.get("namespace") or reading.call.args.get("namespace") or ""), str(row.get("service") or "")
+    namespace, service = str(row.get("namespace") or _home(reading, row)), str(row.get("service") or "")
     seen = world.get("Service", namespace, service)
     near = service if seen else next((s.name for s in world.of("Service") if s.namespace == namespace and alike(s.name, service)), "")
     behind = [w for p in world.of("Pod") if p.namespace == namespace for w in [world.workload_of(p)] if w.name == near]
@@ -48,6 +48,10 @@ def _backend(world: World, reading: Reading, row: JsonObject) -> Found:
         facts = {"service": service, "port": row.get("port"), "host": row.get("host"), "path": row.get("path"), "problem": row.get("problem")}
         claim = f"{row.get('object')} path {row.get('path')}: {row.get('problem')}"
         yield signal("backend_missing", behind[0], claim, cite(reading, (str(row.get("problem")),)), None, facts)
+
+
+def _home(reading: Reading, row: JsonObject) -> str:
+    return str(reading.call.args.get("namespace") or "") or str(row.get("object") or "//").split("/")[1]
 
 
 def _class(reading: Reading, said: str) -> Found:
