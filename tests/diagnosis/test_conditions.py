@@ -82,6 +82,16 @@ def lost(phase: str) -> Break:
     return broken
 
 
+def released_volume(phase: str) -> Break:
+    """The volume of a former claim of the same name; the new one wants more in the twin."""
+
+    def broken(s: Scene) -> None:
+        claim(s, {"claimRef": {"namespace": NS, "name": "store-data"}, **({} if phase == "Released" else {"capacity": {"storage": "1Gi"}})})
+        s.objects["PersistentVolume"][-1]["status"] = {"phase": phase}
+
+    return broken
+
+
 def unprovisioned(reason: str, message: str, **spec: Any) -> Break:
     def broken(s: Scene) -> None:
         claim(s, None, **spec)
@@ -138,6 +148,19 @@ CONDITIONS = (
         waits("ContainerCreating"),
         ("image_missing",),
         "image_not_found",
+    ),
+    Condition(
+        "013",
+        waits("CreateContainerError", "context deadline exceeded"),
+        waits("CreateContainerError", 'failed to generate container spec: exec: "/run": no such file or directory'),
+        ("container_held_up",),
+    ),
+    Condition(
+        "015",
+        waits("RunContainerError", 'failed to create containerd task: exec: "/run": stat /run: no such file or directory'),
+        waits("RunContainerError", "failed to create containerd task: context deadline exceeded"),
+        ("command_cannot_run",),
+        "container_command_invalid",
     ),
     Condition("027", daemon_set(1), daemon_set(2), ("workload_short",)),
     Condition(
@@ -216,6 +239,7 @@ CONDITIONS = (
     Condition("082", route(TAKEN, backend="carts"), route(TAKEN), ("backend_missing",), "ingress_misrouted"),
     Condition("083", route(TAKEN, port=9090), route(TAKEN), ("backend_missing",), "ingress_misrouted"),
     Condition("052", node("worker-a", "NetworkUnavailable", "True", "NoRouteCreated", "no route"), HEALTHY_NODE, ("node_network_missing",)),
+    Condition("086", released_volume("Released"), released_volume("Available"), ("pv_bound_elsewhere",), "pv_bound_elsewhere"),
     Condition("090", lost("Lost"), lost("Bound"), ("claim_lost",), "volume_mount_failed"),
     Condition(
         "092",

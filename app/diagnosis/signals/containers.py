@@ -14,6 +14,10 @@ from app.domain.target import ObjectRef
 # Exit codes a shell or runtime gives when the command cannot be executed or does not exist (POSIX shells; runc).
 CANNOT_RUN = {126, 127, 128}
 CANNOT_RUN_REASONS = ("StartError", "ContainerCannotRun", "RunContainerError", "CreateContainerError")
+# What keeps a runtime from creating a container whatever its command is: it is slow, or still holds the former one (containerd, CRI-O).
+NOT_THE_COMMAND = re.compile(
+    r"deadline ?exceeded|is reserved for|name .{0,80}already in use|no space left on device|(ttrpc|transport).{0,20}clos", re.I
+)
 # 128 + SIGKILL, 128 + SIGTERM: somebody else ended the process.
 KILLED = {137, 143}
 AGAIN = 3  # restarts: fewer may be what single requests did
@@ -156,7 +160,7 @@ def _waiting(pod: Seen, where: ObjectRef, waiting: JsonObject, facts: JsonObject
     if reason in PULLING:
         more["image"] = container_spec(pod.item, name).get("image", "")
         yield signal("image_pull_failing", where, f"The image of container {name} cannot be pulled ({reason})", source, None, more)
-    if reason in CANNOT_RUN_REASONS and not any(p.search(message) for _, p in _MISSING):
+    if reason in CANNOT_RUN_REASONS and not NOT_THE_COMMAND.search(message) and not any(p.search(message) for _, p in _MISSING):
         yield signal("command_cannot_run", where, f"Container {name} cannot be started: {reason}", source, None, more)
     for kind, pattern in _MISSING:
         if match := pattern.search(message):

@@ -5,6 +5,7 @@ import re
 
 from app.diagnosis.kube import condition, is_done, is_unhealthy, moment, statuses
 from app.diagnosis.reading import Seen, dig, rows
+from app.diagnosis.signals.containers import CANNOT_RUN_REASONS, NOT_THE_COMMAND
 from app.diagnosis.world import RECENT, Found, World, cite, signal
 from app.domain.target import ObjectRef
 
@@ -76,7 +77,7 @@ def _waits(world: World, pod: Seen) -> Found:
     for status, _ in statuses(pod.item):
         waiting = dig(status, "state", "waiting") or {}
         reason, message = str(waiting.get("reason") or ""), str(waiting.get("message") or "")
-        if reason and not _KNOWN.search(reason):
+        if reason and (not _KNOWN.search(reason) or (reason in CANNOT_RUN_REASONS and NOT_THE_COMMAND.search(message))):
             facts = {"pod": pod.name, "container": str(status.get("name")), "reason": reason, "message": message}
             source = cite(pod.reading, (pod.name, message), (message,), (pod.name, reason), (reason,))
             claim = f"Container {status.get('name')} of {pod.name} waits: {reason} {message[:140]}".strip()

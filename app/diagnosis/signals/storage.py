@@ -103,7 +103,8 @@ def _objections(claim: Seen, volume: Seen, asked: float | None) -> list[str]:
         return []
     found = []
     owner = volume.at("spec", "claimRef") or {}
-    if owner and (owner.get("name"), owner.get("namespace")) != (claim.name, claim.namespace):
+    former = volume.at("status", "phase") == "Released"  # of a claim that is gone, even if it had the same name
+    if owner and (former or (owner.get("name"), owner.get("namespace")) != (claim.name, claim.namespace)):
         found.append("pv_bound_elsewhere")
     if asked is not None and (quantity(volume.at("spec", "capacity", "storage")) or 0) < asked:
         found.append("claim_too_large")
