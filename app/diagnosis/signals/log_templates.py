@@ -81,7 +81,7 @@ TEMPLATES = (
         "log_dns_failure",
         "a name does not resolve",
         r"lookup (?P<host>[\w.-]+).{0,60}(no such host|server misbehaving|i/o timeout)",
-        r"ENOTFOUND\s*(?P<host2>[\w.-]*)|EAI_AGAIN\s*(?P<host3>[\w.-]*)",
+        r"\bENOTFOUND\s*(?P<host2>[\w.-]*)|EAI_AGAIN\s*(?P<host3>[\w.-]*)",
         r"could not resolve host:? (?P<host4>[\w.-]+)|UnknownHostException:? (?P<host5>[\w.-]+)",
         r"name or service not known|temporary failure in name resolution|\bNXDOMAIN\b",
     ),

@@ -81,7 +81,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         *("role ", "scram", "unauthorized", "er_account_locked"),
     ),
     "log_connections_exhausted": (
-        *("connection", "pool", "too many clients", "maxclients", "ora-00018", "ora-00020", "ora-12519", "ora-12516", "er_con_count", "53300"),
+        *("connection", "pool", "too many clients", "number of clients", "maxclients", "ora-00018", "ora-00020", "ora-12519", "ora-12516", "er_con_count", "53300"),
         *("active clients", "user_connections", "sessions", "no free"),
     ),
     "log_read_only_database": (
