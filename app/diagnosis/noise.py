@@ -31,11 +31,13 @@ def stands_out(one: Series, change: Step) -> bool:
 
 
 def parts(one: Series, change: Step) -> tuple[list[float], list[float]]:
-    """The values before the change, and those from it to where a spike ends."""
-    ends = one.change.get("until") if isinstance(one.change, dict) else None
+    """The values before the change, and those from it to where a spike has come back."""
     cut = bisect_left(one.values, (change.at.timestamp(), float("-inf")))
-    rest = one.values[cut:]
-    return [v for _, v in one.values[:cut]], [v for t, v in rest if not isinstance(ends, int | float) or t <= ends]
+    rest = [v for _, v in one.values[cut:]]
+    if one.shape == "spike":
+        off = [n for n, v in enumerate(rest) if abs(v - change.after) <= abs(v - change.before)]
+        rest = rest[: off[-1] + 1] if off else rest
+    return [v for _, v in one.values[:cut]], rest
 
 
 def shared(name: str) -> bool:

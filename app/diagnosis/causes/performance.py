@@ -20,9 +20,11 @@ RULES = (
         needs=("throttling_rose",),
         strength=0.58,
         mechanism="The cpu limit throttles {object} ({before} to {after}) without a rise of its work",
-        supports={"latency_rose": 0.05},
+        supports={"latency_rose": 0.05, "errors_rose": 0.03, "cpu_limit_lowered": 0.2},
         against={"cpu_rose": 0.1},
-        explains=DOWNSTREAM,
+        explains=DOWNSTREAM | {"readiness_failing", "liveness_failing", "container_restarting"},
+        beats=("pod_network_delay",),
+        outdoes={"cpu_limit_lowered": ("feature_flag_or_config_change", "rollout_regression", "pod_cpu_saturation")},
         actions=("show_use", "raise_cpu"),
     ),
     CauseRule(

@@ -23,6 +23,7 @@ LOST_A_SECOND = 0.5  # fewer retransmitted segments a second than this is what a
 LOST_TIMES = 5.0  # a node's own usual level times this
 APART = 1.5  # and so much more than on any other node that carries the workloads
 TOGETHER = 2
+MOST = 0.6  # of the measured workloads of a node: those behind a slow one may get no more requests
 OWN_REASONS = ("cpu_rose", "throttling_rose", "traffic_rose", "released_before_onset", "crash_looping", "container_oom_killed")
 
 
@@ -145,12 +146,18 @@ def _nodes_of(world: World, ref: ObjectRef) -> set[str]:
 
 
 def _together(world: World, alone: list[Slowed], slow: dict[str, Slowed]) -> Iterator[Signal]:
-    """Several workloads slow by themselves, all on one node, while workloads elsewhere keep their pace."""
-    shared = set.intersection(*(_nodes_of(world, s.object) for s in alone)) if alone else set()
-    measured = {w.name: w for _, one in world.series if one.name.startswith("latency") and (w := owner(world, one.labels))}
-    for node in sorted(shared):
-        elsewhere = [n for n, w in measured.items() if n not in slow and _nodes_of(world, w) - {node}]
-        if len(alone) >= TOGETHER and elsewhere and len(shared) == 1:
+    """Several workloads slow by themselves, all of them on one node alone, and most that are measured there; elsewhere
+    workloads keep their pace. One that is spread over nodes speaks for none of them."""
+    if len(alone) < TOGETHER:
+        return
+    measured = {w.name: _nodes_of(world, w) for _, one in world.series if one.name.startswith("latency") and (w := owner(world, one.labels))}
+    for node in sorted(set.intersection(*(_nodes_of(world, s.object) for s in alone))):
+        here = [n for n, nodes in measured.items() if nodes == {node}]
+        elsewhere = [n for n, nodes in measured.items() if nodes and node not in nodes]
+        ill = [n for n in here if n in slow]
+        away = [n for n in elsewhere if n not in slow]
+        settled = all(_nodes_of(world, s.object) == {node} for s in alone)
+        if here and settled and away and len(ill) >= MOST * len(here) and len(ill) / len(here) > (len(elsewhere) - len(away)) / len(elsewhere):
             names = ", ".join(sorted(s.object.name for s in alone))
             facts = {"node": node, "slow": names}
             where = ObjectRef(kind="Node", name=node)
