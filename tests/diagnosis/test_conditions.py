@@ -51,6 +51,23 @@ def stateful_set(service: str) -> Break:
     return lambda s: every(s, "StatefulSet", {"metadata": meta("queue"), "spec": spec, "status": status}, "Trouble", statefulset="queue")
 
 
+def member(service: str) -> Break:
+    """A queue whose only running member looks for another by the name that the Service should give it."""
+
+    def broken(s: Scene) -> None:
+        stateful_set(service)(s)
+        owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "queue", "controller": True}
+        box = {"name": "queue", "image": "registry.example/queue:3"}
+        state = {"name": "queue", "ready": True, "restartCount": 0, "state": {"running": {"startedAt": ago(600)}}}
+        status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": [state]}
+        pod = {"metadata": meta("queue-0", ownerReferences=[owner], labels={"app": "queue"}), "status": status}
+        s.add("Pod", {**pod, "spec": {"nodeName": "worker-a", "containers": [box]}})
+        line = "dial tcp: lookup queue-1.queue.shop.svc.cluster.local on 10.96.0.10:53: no such host"
+        s.logs[f"{NS}/queue-0/queue"] = "\n".join(f"{ago(9 - i)} {line}" for i in range(8))
+
+    return broken
+
+
 def told(kind: str, name: str, reason: str, message: str, minutes: float = 3) -> Break:
     return lambda s: s.event(kind, name, reason, message, minutes)
 
@@ -124,7 +141,7 @@ SCALER = "error getting metrics for trigger: connection refused"
 
 CONDITIONS = (
     Condition("002 003", gated(""), gated("", gates=False), ("scheduling_gate",), "scheduling_gated"),
-    Condition("004", evicted(LOW), evicted(LOW, 4000), ("evicted_for_memory",), "node_memory_pressure"),
+    Condition("004", evicted(LOW, 6), evicted(LOW, 25), ("evicted_for_memory",), "node_memory_pressure"),
     Condition("005", evicted(""), healthy, ("pod_evicted",)),
     Condition("012", waits("PreCreateHookError", "hook failed"), waits("ContainerCreating"), ("container_held_up",)),
     Condition("014", waits("PreStartHookError", "hook failed"), waits("PodInitializing"), ("container_held_up",)),
@@ -171,6 +188,7 @@ CONDITIONS = (
         "image_pull_unauthorized",
     ),
     Condition("029", stateful_set("queue"), stateful_set(""), ("governing_service_missing",)),
+    Condition("029", member("queue"), stateful_set("cart"), ("governing_service_missing", "log_dns_failure"), "dns_resolution_failure"),
     Condition(
         "033",
         unprovisioned("ProvisioningFailed", PROVISION, storageClassName="fast"),

@@ -2,14 +2,17 @@
 their node, a hook of the kubelet. Reads `check_pods`, `describe_pod`, `check_events` and, for networks of nodes, `check_nodes`."""
 
 import re
+from datetime import datetime, timedelta
 
 from app.diagnosis.kube import condition, is_done, is_unhealthy, moment, statuses
 from app.diagnosis.reading import Seen, dig, rows
 from app.diagnosis.signals.containers import CANNOT_RUN_REASONS, NOT_THE_COMMAND
+from app.diagnosis.signals.nodes import PRESSURES
 from app.diagnosis.world import RECENT, Found, World, cite, signal
 from app.domain.target import ObjectRef
 
 GATED = "SchedulingGated"
+RELIEF = timedelta(minutes=10)
 # What the kubelet names as short when it evicts (pkg/kubelet/eviction: signals and resource names).
 _LOW = re.compile(r"low on resource: (?P<what>[\w-]+)", re.I)
 SHORT_OF = {"memory": "evicted_for_memory", "pids": "evicted_for_pids", "ephemeral-storage": "evicted_for_disk", "inodes": "evicted_for_disk"}
@@ -68,9 +71,16 @@ def _evicted(world: World, pod: Seen) -> Found:
     yield signal("pod_evicted", world.workload_of(pod), f"{pod.name} was evicted: {message.strip()[:160] or 'without a word'}", source, since, facts)
     low = _LOW.search(message)
     kind = SHORT_OF.get(low["what"].lower(), "") if low else ""
-    if kind and node and since is not None and since >= min(world.onset, world.now) - RECENT:
+    if kind and node and since is not None and since >= min(world.onset, world.now) - RECENT and not _relieved(world, node, since):
         claim = f"The kubelet of {node} evicted {pod.name}: {message.strip()[:160]}"
         yield signal(kind, ObjectRef(kind="Node", name=node), claim, cite(pod.reading, (message,)), since, facts)
+
+
+def _relieved(world: World, node: str, since: datetime) -> bool:
+    """The node was read, reports no pressure, and has had time to (eviction-pressure-transition-period, 5 min, and its checks)."""
+    seen = world.get("Node", "", node)
+    told = [condition(seen.item, name) for name in PRESSURES] if seen else []
+    return bool(told) and world.now - since > RELIEF and not any(c and c.get("status") == "True" for c in told)
 
 
 def _waits(world: World, pod: Seen) -> Found:
