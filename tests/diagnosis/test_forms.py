@@ -7,7 +7,7 @@ import pytest
 
 from app.domain.verdict import VerdictState
 from tests.diagnosis.breakages import CART, Break, both, quota, released, running_log, scraped, stuck, unplaced, warned
-from tests.diagnosis.scenes import NS, Scene, ago
+from tests.diagnosis.scenes import NS, Scene, ago, probe
 from tests.diagnosis.test_causes import verdict_of
 
 # What programs say at the end when they do not take their settings.
@@ -67,6 +67,18 @@ def refused(message: str) -> Break:
     return lambda s: s.refused(message)
 
 
+def startup(port: int, message: str) -> Break:
+    """A startup probe that is never met: the kubelet restarts the container."""
+
+    def broken(s: Scene) -> None:
+        s.box()["startupProbe"] = probe(port)
+        s.crashes(143)
+        s.event("Pod", s.pod()["metadata"]["name"], "Killing", "Container cart failed startup probe, will be restarted")
+        s.event("Pod", s.pod()["metadata"]["name"], "Unhealthy", f"Startup probe failed: {message}")
+
+    return broken
+
+
 def evicted(message: str) -> Break:
     """A pod of the workload was evicted; another runs in its place."""
 
@@ -122,6 +134,8 @@ FORMS: tuple[tuple[str, str, Break], ...] = (
     ("taint_not_tolerated", CART, unplaced(_NODES + ", 2 node(s) had taints that the pod didn't tolerate")),
     ("volume_mount_failed", CART, unplaced(_NODES + ", 2 node(s) had volume node affinity conflict")),
     ("insufficient_extended_resource", CART, unplaced(_NODES + ", 2 cannot allocate all claims")),
+    ("liveness_probe_wrong_port", CART, startup(9090, "dial tcp 10.0.0.9:9090: connect: connection refused")),
+    ("liveness_probe_failing", CART, startup(8080, "HTTP probe failed with statuscode: 500")),
     *(("configuration_error", CART, crashed_since_release(line)) for line in REFUSED_SETTINGS),
     *(("deadlock_or_hang", CART, running_log(line)) for line in HANGS),
     *(("thread_or_descriptor_exhausted", CART, running_log(line)) for line in RUN_OUT),

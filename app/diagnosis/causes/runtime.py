@@ -11,7 +11,7 @@ _MISJUDGED = (*_VAGUER, "application_crash", "rollout_regression")
 def _probe(which: str, fault: str, strength: float, mechanism: str) -> CauseRule:
     return CauseRule(
         id=f"{which}_probe_{fault}",
-        needs=(f"{which}_{fault}",),
+        needs=(f"{which}_{fault}", *((f"startup_{fault}",) if which == "liveness" else ())),  # both kill the container
         strength=strength,
         mechanism=mechanism,
         supports={f"{which}_killed": 0.0, "log_clean_shutdown": 0.03, f"{which}_probe_spec": 0.02, "container_completed": 0.01},
