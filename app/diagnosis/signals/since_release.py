@@ -14,6 +14,7 @@ from app.diagnosis.series import Series
 from app.diagnosis.signals.metrics import ERRORS
 from app.diagnosis.world import World, cite, signal
 from app.domain.case import Signal
+from app.domain.target import ObjectRef
 
 MEASURED = ("errors_rose", "latency_rose", "memory_grows")
 SHARES = ("error_rate", "success_ratio")
@@ -63,7 +64,7 @@ def _by_revision(world: World, release: Signal) -> Iterator[Signal]:
     new, old = list[tuple[Reading, Series, float]](), list[float]()
     for reading, one in world.series:
         pod, namespace = one.labels.get("pod", ""), one.labels.get("namespace") or release.object.namespace
-        if one.name not in SHARES or not one.values or namespace != release.object.namespace or not _of(release.object.name, pod):
+        if one.name not in SHARES or not one.values or namespace != release.object.namespace or not _of(world, release.object, pod):
             continue
         level = median(v for _, v in one.values)
         failed = level if one.name == "error_rate" else 1 - level
@@ -82,9 +83,14 @@ def _by_revision(world: World, release: Signal) -> Iterator[Signal]:
     yield from [seen] if seen else []
 
 
-def _of(workload: str, pod: str) -> bool:
-    """Is this the name of a pod that a ReplicaSet of the Deployment made?"""
-    return re.fullmatch(re.escape(workload) + r"-[a-z0-9]{5,10}-[a-z0-9]{5}", pod) is not None
+def _of(world: World, workload: ObjectRef, pod: str) -> bool:
+    """Is it a pod of the Deployment? One that is gone is known by its name alone: the Deployment's, a digest, five letters."""
+    known = world.get("Pod", workload.namespace, pod)
+    if known is not None:
+        return world.workload_of(known) == workload
+    owner = pod.rsplit("-", 1)[0]
+    other = any(world.get(kind, workload.namespace, owner) for kind in ("DaemonSet", "Deployment", "StatefulSet"))
+    return not other and re.fullmatch(re.escape(workload.name) + r"-[a-z0-9]+-[a-z0-9]{5}", pod) is not None
 
 
 def _apart(lag: timedelta) -> str:
