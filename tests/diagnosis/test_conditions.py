@@ -15,6 +15,8 @@ from tests.diagnosis.offline import Offline
 from tests.diagnosis.scenes import NS, Json, Scene, ago, meta, shop
 from tests.diagnosis.wider_breakages import way_in
 
+pytestmark = pytest.mark.slow  # two whole investigations for each row
+
 
 class Condition(NamedTuple):
     """`kinds` are seen after `broken`, none of them after `near`. `cause` is named first, "" where a signal is all there is."""
