@@ -12,7 +12,8 @@ from app.domain.case import Signal
 SOURCES = {"check_http": "http", "check_argocd": "argocd", "check_github_deployments": "github"}
 WAYS_IN = 2
 _CERTIFICATE = re.compile(r"cert|ssl|tls|probe|blackbox|ingress|gateway|httproute", re.I)
-_OPERATORS = re.compile(r"csv|operator|olm|subscription|install_?plan|catalog|clusterextension", re.I)
+# alerts of the lifecycle manager's own metrics, and names people give such alerts; other operators' own troubles are not its
+_OPERATORS = re.compile(r"^csv|olm|install.?plan|cluster.?extension|(cluster.?catalog|catalog.?source)|operator.?(install|upgrade|lifecycle)", re.I)
 _TOLD = frozenset({"log_certificate_expired", "log_certificate_untrusted"})
 
 

@@ -9,6 +9,7 @@ from app.domain.target import ObjectRef
 
 # of operators.coreos.com and olm.operatorframework.io
 KINDS = ("CatalogSource", "ClusterServiceVersion", "InstallPlan", "Subscription", "OperatorGroup", "ClusterCatalog", "ClusterExtension")
+WARNING = tuple(k for k in KINDS if k != "Subscription")  # other software has a kind of that name, and an event does not say whose
 _FAILED = re.compile(r"fail|unhealthy|conflict|requirement", re.I)
 
 
@@ -22,7 +23,7 @@ def find(world: World) -> Found:
                 yield signal("operator_stuck", where, f"{where.kind} {where.name}: {problem}", source, moment(row.get("since")), facts)
     for event in world.events:
         where, message = world.about(event), str(event.item.get("message"))
-        warned = where.kind in KINDS and event.item.get("type") == "Warning" and world.age(event) <= RECENT
+        warned = where.kind in WARNING and event.item.get("type") == "Warning" and world.age(event) <= RECENT
         if warned and _FAILED.search(f"{event.item.get('reason')} {message}"):
             facts, when = {"kind": where.kind, "name": where.name, "message": message[:200]}, moment(event.item.get("first"))
             yield signal("operator_stuck", where, f"{where.kind} {where.name}: {message[:160]}", cite(event.reading, (message,)), when, facts)
