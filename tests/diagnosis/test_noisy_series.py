@@ -10,6 +10,7 @@ import pytest
 from app.diagnosis.noise import slower, stands_out, wobble
 from app.diagnosis.series import Series, Step, when
 from app.domain.verdict import Verdict
+from tests.diagnosis.breakages import released
 from tests.diagnosis.scenes import NOW, NS, Scene
 from tests.diagnosis.test_causes import verdict_of
 
@@ -160,3 +161,22 @@ def test_slow_round_trips_of_one_workload_among_well_neighbours_are_its_own(tmp_
     verdict = verdict_of(tmp_path, broken)
     assert first(verdict) == ("pod_network_delay", "Deployment/shop/cart")
     assert any("pod_tcp_rtt_seconds_avg" in e.quote for e in verdict.evidence)
+
+
+@pytest.mark.parametrize(("cpu", "cause"), [("150m", "cpu_throttling"), ("4", "")])
+def test_a_release_that_lowers_the_cpu_limit_triggers_throttling_and_is_not_the_cause(cpu: str, cause: str, tmp_path: Path) -> None:
+    def broken(s: Scene) -> None:
+        released(s, 12)
+        old = s.one("ReplicaSet", "cart-5c9f7d8b6")["spec"]["template"]["spec"]["containers"][0]
+        old["resources"] = {"limits": {"cpu": "1"}}
+        template = s.one("ReplicaSet", "cart-7d5bb9cc4")["spec"]["template"]
+        template["spec"] = {"containers": [{**old, "resources": {"limits": {"cpu": cpu}}}]}
+        labels = {"namespace": NS, "pod": s.pod()["metadata"]["name"], "container": "cart"}
+        for metric, a_second in (("container_cpu_cfs_periods_total", 10.0), ("container_cpu_cfs_throttled_periods_total", 8.0 if cause else 0.1)):
+            values = [[START + 1700 + 30 * n, str(30 * n * a_second)] for n in range(24)]
+            s.metrics.append({"metric": {"__name__": metric, **labels}, "values": values})
+        s.series("service_latency_seconds", {"namespace": NS, "service": "cart"}, 0.01, 0.4)
+        s.labels = {"alertname": "HighLatency", "namespace": NS, "service": "cart"}
+
+    verdict = verdict_of(tmp_path, broken)
+    assert (first(verdict)[0] == "cpu_throttling") is bool(cause), verdict.line
