@@ -42,10 +42,12 @@ def by_metrics(edges: list[Seen], known: Names) -> Iterator[tuple[set[str], set[
 
 
 def by_environment(pods: list[tuple[str, Seen]], known: Names) -> Iterator[tuple[set[str], set[str]]]:
-    """Of pods whose environment names a Service as an address: `store:5432`, `http://store.shop/`."""
+    """Of pods whose environment names a Service as an address: `store:5432`, `http://store.shop/`; of a namespace whose Services were not
+    read, a workload of that name."""
+    placed = {(p.namespace, workload) for workload, p in pods}
     for workload, pod in pods:
         values = [str(v.get("value") or "") for c in rows(pod.at("spec", "containers")) for v in rows(c.get("env"))]
         for name, space in sorted({found for value in values for found in ADDRESS.findall(value)}):
             service = (space or pod.namespace, name)
-            if service in known:
-                yield {workload}, {name, *known[service]}
+            if service in known or (space and service in placed):
+                yield {workload}, {name, *known.get(service, ())}

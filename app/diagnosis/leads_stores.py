@@ -17,7 +17,9 @@ from app.domain.case import Signal
 from app.domain.target import ObjectRef
 
 SPAN = 60  # minutes
-TAKERS, LOGS = 6, 2
+TAKERS, LOGS, MUTE = 6, 2, 2
+TOP_LEVEL = frozenset({"com", "net", "org", "io", "example", "local", "internal", "lan", "dev", "cloud", "app"})
+UNHEARD = ("log_connection_refused", "log_timeout", "log_dns_failure")
 SHOWN = frozenset({"latency_rose", "errors_rose", "readiness_failing", "log_slow_query", "log_connections_exhausted", "log_credentials"}) | frozenset(
     {"log_read_only_database", "log_consumer_lag", "log_replication_lag", "log_broker_partition", "log_collecting", "log_timeout"}
 )
@@ -35,8 +37,12 @@ def store_leads(world: World, found: Iterable[Signal]) -> Iterator[Ask]:
     signals = list(found)
     yield from _series(world, signals)
     yield from _takers(world, signals)
-    yield from _slow_logs(world, signals)
+    if _logs_come(world):
+        yield from _slow_logs(world, signals)
     yield from _store_logs(world, signals)
+    yield from _far_callees(signals)
+    if _logs_come(world):
+        yield from _below(world, signals)
 
 
 def follows_work(world: World, found: Iterable[Signal]) -> bool:
@@ -93,6 +99,35 @@ def _placed(world: World, names: list[str]) -> Iterator[Ask]:
     spaces = sorted({o.labels.get("namespace", "") for r, o in world.series if r.call.args.get("query") == text} - {""})
     for space in spaces[:2]:
         yield Ask("check_pods", {"namespace": space}, "see the pods of those that call it")
+
+
+def _logs_come(world: World) -> bool:
+    """Where logs were asked for twice and none had a line, there are none."""
+    read = [r for r in world.readings if r.tool == "get_logs"]
+    return len(read) < MUTE or any(r.result.data.get("lines") for r in read)
+
+
+def _far_callees(found: list[Signal]) -> Iterator[Ask]:
+    """The pods of a namespace that a log names as not answering: `store.data.svc`, or `store.data` in front of a port."""
+    for one in found:
+        parts = str(one.facts.get("host") or "").split(".")
+        placed = len(parts) == 2 and one.facts.get("port") and parts[1] not in TOP_LEVEL
+        if one.kind in UNHEARD and (placed or parts[2:3] == ["svc"]) and parts[1] != one.object.namespace:
+            yield Ask("check_pods", {"namespace": parts[1]}, "see the pods that do not answer")
+
+
+def _below(world: World, found: list[Signal]) -> Iterator[Ask]:
+    """The last in the chain of those who fail or are slow says nothing of why: what it calls, which no series tell of, does."""
+    hurt = list(dict.fromkeys(s.object for s in found if s.kind in ("latency_rose", "errors_rose")))
+    names = {w.name for w in hurt}
+    last = [w for w in hurt if not names & set(world.callees.get(w.name, ()))]
+    for where in last[:1]:
+        if not any(world.has_log(p) for p in world.pods_of(where)):
+            return
+        for callee in (w for n in world.callees.get(where.name, ()) for w in _workloads(world, n)):
+            pods = world.pods_of(callee)
+            if not any(world.has_log(p) for p in pods) and not log_hangs(world, pods[0]):
+                yield log_of(pods[0], "read what the one that it calls says")
 
 
 def _slow_logs(world: World, found: list[Signal]) -> Iterator[Ask]:

@@ -12,6 +12,7 @@ from app.domain.verdict import Verdict
 from app.tools.promql import MAX_LENGTH, checked
 from tests.diagnosis.offline import Offline
 from tests.diagnosis.scenes import NS, Scene, ago, meta, shop
+from tests.diagnosis.wider_breakages import reconfigured
 
 STORE, CART = "Deployment/shop/store", "Deployment/shop/cart"
 POD = {"namespace": NS, "pod": "store-5c9f7d8b6-x2x4q"}
@@ -71,6 +72,7 @@ def named(scene: Scene) -> Scene:
     return scene
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cause", "where", "metric", "labels", "before", "after", "alert", "felt"), MOVED, ids=lambda v: v if isinstance(v, str) else ""
 )
@@ -85,6 +87,7 @@ def test_a_series_that_moved_names_the_cause(
     assert [(h.cause, str(h.object)) for h in verdict.hypotheses][:1] == [(cause, where)], verdict.line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("metric", "labels", "level"), STEADY, ids=lambda v: v if isinstance(v, str) else "")
 def test_what_was_always_so_is_no_trouble(metric: str, labels: dict[str, str], level: float, tmp_path: Path) -> None:
     scene = alerted("DatabaseTrouble")
@@ -93,12 +96,14 @@ def test_what_was_always_so_is_no_trouble(metric: str, labels: dict[str, str], l
     assert verdict.hypotheses == (), verdict.line
 
 
+@pytest.mark.slow
 def test_a_standby_that_became_one_without_anybody_failing_is_no_trouble(tmp_path: Path) -> None:
     scene = alerted("DatabaseRoleChanged", service="web")
     scene.series("pg_replication_is_replica", POD, 0, 1)
     assert verdict_of(tmp_path, named(scene)).hypotheses == ()
 
 
+@pytest.mark.slow
 def test_a_backlog_that_is_being_worked_off_is_no_trouble(tmp_path: Path) -> None:
     scene = alerted("KafkaConsumerLag")
     scene.series("kafka_consumergroup_lag_sum", POD | {"consumergroup": "cart"}, 40, 90_000)
@@ -107,6 +112,7 @@ def test_a_backlog_that_is_being_worked_off_is_no_trouble(tmp_path: Path) -> Non
     assert verdict_of(tmp_path, named(scene)).hypotheses == ()
 
 
+@pytest.mark.slow
 def test_a_broker_with_a_node_that_is_down_is_not_cut_in_two(tmp_path: Path) -> None:
     scene = alerted("KafkaBrokersLow")
     scene.series("kafka_brokers", POD, 3, 2)
@@ -144,6 +150,7 @@ def test_what_is_outside_behind_a_service_is_told_by_the_service(cause: str, lin
     assert (verdict.hypotheses[0].cause, str(verdict.hypotheses[0].object)) == (cause, "Service/shop/archive")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "minutes", "taken"),
     [
@@ -171,3 +178,42 @@ def test_the_one_question_is_allowed_and_reads_every_row() -> None:
 
 def test_every_row_speaks_for_a_cause() -> None:
     assert {row.kind for row in ROWS} <= {kind for rule in RULES for kind in (*rule.needs, *rule.supports)}
+
+
+def test_a_taker_that_does_not_run_is_the_cause_and_not_its_queue(tmp_path: Path) -> None:
+    scene = alerted("KafkaConsumerLag")
+    scene.series("kafka_consumergroup_lag_sum", POD | {"consumergroup": "orders"}, 40, 90_000)
+    named(scene)
+    scene.crashes(1, log="panic: index out of range")
+    verdict = verdict_of(tmp_path, scene)
+    assert (verdict.hypotheses[0].cause, str(verdict.hypotheses[0].object)) == ("application_crash", CART), verdict.line
+
+
+@pytest.mark.slow
+def test_a_silent_caller_is_explained_by_the_log_of_what_it_calls(tmp_path: Path) -> None:
+    scene = alerted("HighLatency", service="cart")
+    scene.series("service_latency_seconds", {"namespace": NS, "service": "cart"}, 0.01, 2.5)
+    scene.says("\n".join(f"{ago(9 - n)} UTC [5054] LOG:  duration: 9047.9 ms  execute <unnamed>: SELECT 1" for n in range(8)), "store")
+    verdict = verdict_of(tmp_path, scene)
+    assert (verdict.hypotheses[0].cause, str(verdict.hypotheses[0].object)) == ("slow_database_query", STORE), verdict.line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("variable", "value", "line", "cause"),
+    [
+        ("SPRING_DATASOURCE_URL", "jdbc:postgresql://store.old.svc:5432/d", "java.net.UnknownHostException: store.old.svc", "database_address_wrong"),
+        ("APP_DB_HOST", "store-old.data.svc", "dial tcp: lookup store-old.data.svc on 10.96.0.10:53: no such host", "database_address_wrong"),
+        ("DB_PORT", "5433", "dial tcp 10.0.0.7:5433: connect: connection refused", "database_address_wrong"),
+    ],
+)
+def test_an_address_that_a_release_brought_and_that_fails_is_the_cause(variable: str, value: str, line: str, cause: str, tmp_path: Path) -> None:
+    scene = alerted("KubePodCrashLooping", service="cart")
+    reconfigured(scene)
+    template = scene.one("ReplicaSet", "cart-7d5bb9cc4")["spec"]["template"]
+    template["spec"]["containers"][0]["env"] = [{"name": variable, "value": value}]
+    old = scene.one("ReplicaSet", "cart-5c9f7d8b6")["spec"]["template"]
+    old["spec"]["containers"][0]["env"] = [{"name": variable, "value": "before"}]
+    scene.crashes(1, log=line)
+    verdict = verdict_of(tmp_path, scene)
+    assert verdict.hypotheses[0].cause == cause, verdict.line

@@ -84,7 +84,7 @@ RULES = (
         ),
         actions=("show_workload_yaml", "show_services", "roll_back"),
     ),
-    _told("queue_consumer_lag", ("log_consumer_lag", "backlog_grows"), "{pod} does not keep up with its queue", 0.64),
+    _told("queue_consumer_lag", ("log_consumer_lag", "backlog_grows"), "{pod} does not keep up with its queue", 0.64, against={"taker_ill": 0.3}),
     _told("replication_lag", ("log_replication_lag", "replica_lags"), "The replica in {pod} is behind its source", 0.64),
     _told("message_broker_partition", ("log_broker_partition", "peers_unseen"), "Nodes of the broker in {pod} do not see one another"),
 )

@@ -4,6 +4,7 @@ address that a release changed, a queue whose takers stand still. Runs after all
 import re
 from collections.abc import Iterator
 
+from app.diagnosis.causes.rule import CRASHES, NOT_RUNNING
 from app.diagnosis.signals.addresses import in_cluster
 from app.diagnosis.signals.joins import _DATABASE
 from app.diagnosis.world import World
@@ -12,7 +13,7 @@ from app.domain.target import ObjectRef
 
 OUTSIDE = {"log_connection_refused": "service_outside_silent", "log_timeout": "service_outside_slow"}
 RELEASED = ("config_changed", "released_before_onset")
-DNS_TROUBLE = ("dns_down", "dns_drops", "dns_pods_not_ready", "dns_slow")
+DOWN = CRASHES | NOT_RUNNING | {"scaled_to_zero", "log_connection_refused", "log_dns_failure", "pods_refused"}
 _CHANGED = re.compile(r"env (?P<variable>\S+).* -> (?P<value>\S+)$")
 
 
@@ -21,6 +22,7 @@ def join(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
     yield from _changed_address(found)
     for backlog in (s for s in found if s.kind == "backlog_grows"):
         _feed(world, backlog)
+        yield from _taker_ill(world, found, backlog)
 
 
 def _behind_a_service(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
@@ -47,13 +49,22 @@ def _changed_address(found: tuple[Signal, ...]) -> Iterator[Signal]:
         for release in (s for s in found if s.kind in RELEASED and s.object == signal.object):
             for change in map(str, release.facts.get("changes") or []):
                 said = _CHANGED.search(change)
-                if said is None or host not in said["value"] or (host in change.split(" -> ")[0] and signal.kind == "log_dns_failure"):
+                port = signal.kind == "log_connection_refused" and said is not None and said["value"] == str(signal.facts.get("port"))
+                if said is None or not (host in said["value"] or port) or (host in change.split(" -> ")[0] and signal.kind == "log_dns_failure"):
                     continue
                 facts = {**signal.facts, "variable": said["variable"], "value": said["value"], "host": host}
                 claim = f"{signal.object.name} fails on {host}, which its last release put into {said['variable']}"
                 kind = "database_asked_in_vain" if _DATABASE.search(f"{said['variable']}={said['value']}") else "address_released_in_vain"
                 yield signal.model_copy(update={"kind": kind, "claim": claim, "facts": facts})
                 yield release.model_copy(update={"kind": "address_released", "claim": f"The release of {signal.object.name} changed {change}"[:300]})
+
+
+def _taker_ill(world: World, found: tuple[Signal, ...], backlog: Signal) -> Iterator[Signal]:
+    """A taker that does not run is why its queue grows; the backlog is only what shows of it."""
+    takers = {t for t, brokers in world.feeds.items() if str(backlog.facts["broker"]) in brokers}
+    ill = next((s for s in found if str(s.object) in takers and s.kind in DOWN), None)
+    if ill is not None:
+        yield ill.model_copy(update={"kind": "taker_ill", "object": backlog.object, "claim": f"{ill.object.name}, which takes from it: {ill.claim}"})
 
 
 def _feed(world: World, backlog: Signal) -> None:

@@ -13,7 +13,9 @@ ASKED = ("log_connection_refused", "log_dns_failure")
 TARGETED = ("scaled_to_zero", "autoscaler_blind", "cron_job_suspended", "cron_job_missed", "cron_job_overdue", "cpu_rose", "node_full_of_pods")
 _PUBLIC = re.compile(r"(?!.*\.(local|internal|lan|svc|cluster)$)([a-z0-9-]+\.)+[a-z]{2,}", re.I)
 _DATABASE = re.compile(
-    r"^(DB|DATABASE|POSTGRES|POSTGRESQL|PG|MYSQL|MARIADB|MONGO|MONGODB|ORACLE|MSSQL)_?|=(jdbc:|postgres|mysql|mariadb|mongodb|sqlserver)", re.I
+    r"^(\w*_)?(DB|DATABASE|DATASOURCE|POSTGRES|POSTGRESQL|PG|MYSQL|MARIADB|MONGO|MONGODB|ORACLE|MSSQL|SQL|CONNECTIONSTRINGS?)(_|HOST|URL|=)|"
+    r"=(jdbc:|r2dbc:|postgres|mysql|mariadb|mongodb|sqlserver|oracle|cockroach)|=.*\b(initial catalog|database)=",
+    re.I,
 )
 ADDRESSES = ("address_near_miss", "address_unknown_host", "address_port_unknown")
 
@@ -28,16 +30,20 @@ def join(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
 
 
 def _host(world: World, signal: Signal) -> str:
-    return in_cluster(str(signal.facts.get("host") or ""), signal.object.namespace)[0]
+    return _place(signal)[0]
+
+
+def _place(signal: Signal) -> tuple[str, str]:
+    return in_cluster(str(signal.facts.get("host") or ""), signal.object.namespace)
 
 
 def _asked_for(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
     """Logs that name a host: the workload behind it is asked for and does not answer."""
     for signal in found:
-        host = _host(world, signal) if signal.kind in ASKED else ""
+        host, namespace = _place(signal) if signal.kind in ASKED else ("", "")
         for kind in ("Deployment", "StatefulSet", "DaemonSet"):
-            if host and world.get(kind, signal.object.namespace, host):
-                where = ObjectRef(kind=kind, namespace=signal.object.namespace, name=host)
+            if host and world.get(kind, namespace, host):
+                where = ObjectRef(kind=kind, namespace=namespace, name=host)
                 claim = f"{signal.object.name} asks for {host} and gets no answer"
                 yield signal.model_copy(update={"kind": "asked_for", "object": where, "claim": claim})
 
