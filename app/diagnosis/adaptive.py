@@ -12,6 +12,7 @@ from app.diagnosis.kube import is_unhealthy, statuses
 from app.diagnosis.leads import Ask, effect_logs, failing_logs, full_nodes, log_hangs, log_of, memory_history, node_events, unit_logs
 from app.diagnosis.leads_stores import follows_work, said_of_store, store_leads
 from app.diagnosis.network_leads import about_network, network, retransmits, served
+from app.diagnosis.node_leads import machines
 from app.diagnosis.plane_leads import plane, watchers
 from app.diagnosis.ranking import Candidate, leaders
 from app.diagnosis.reading import ALIASES, Seen, dig
@@ -26,7 +27,7 @@ MAX_READS = 15
 PER_ROUND = 4
 SURE = 0.8
 LOGS_PER_ROUND = 3
-DNS: JsonObject = {"namespace": "kube-system", "service": "kube-dns"}  # the name every distribution gives the Service
+DNS: JsonObject = {"namespace": "kube-system"}  # its pods are told by their labels; its Service has many names
 SOURCES = (
     dict.fromkeys(("get_metrics", "query_prometheus", "get_alerts", "get_service_map"), "prometheus")
     | {"search_logs": "logs"}
@@ -89,6 +90,7 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
     yield from watchers(world)
     yield from unit_logs(world, found)
     yield from node_events(found)
+    yield from machines(world, found)
     yield from full_nodes(world, found)
     if any(k.startswith("unschedulable_") for k in kinds):
         yield Ask("check_nodes", {}, "compare what the pod demands with what the nodes offer")
@@ -109,6 +111,7 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
         yield Ask("check_pods", DNS, "see whether cluster DNS itself runs")
     if any(_ENTRY.search(a.name) for a in world.case.alerts) or any(s.reading.tool == "check_services" for s in world.of("Ingress")):
         yield Ask("check_ingresses", {"namespace": namespace}, "see whether each way in leads to a ready pod")
+    yield from asked_elsewhere.delivered(world)
     yield from entrances(world)
     yield from far(world, found)
     yield from asked_elsewhere.ways_in(world, found)

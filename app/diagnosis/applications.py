@@ -13,5 +13,12 @@ def application(item: JsonObject) -> ObjectRef:
 def managed(world: World, ref: ObjectRef) -> set[str]:
     """What an Application applies, as Kind/namespace/name; empty for one that was not read."""
     items = [i for r in world.readings if r.tool == "check_argocd" for i in r.items("applications") if application(i) == ref]
+    held = [row for r in world.readings if r.tool == "check_delivery" for row in r.items("deliveries") if _is(row, ref)]
     found = [r for i in items for r in rows(dig(i, "status", "resources"))]
-    return {f"{r.get('kind')}/{r.get('namespace') or ''}/{r.get('name')}" for r in found}
+    return {f"{r.get('kind')}/{r.get('namespace') or ''}/{r.get('name')}" for r in found} | {
+        str(x) for row in held for x in row.get("resources") or ()
+    }
+
+
+def _is(row: JsonObject, ref: ObjectRef) -> bool:
+    return (row.get("kind"), row.get("namespace"), row.get("name")) == (ref.kind, ref.namespace, ref.name)

@@ -11,6 +11,7 @@ from app.domain.case import Signal
 
 SOURCES = {"check_http": "http", "check_argocd": "argocd", "check_github_deployments": "github"}
 WAYS_IN = 2
+DELIVERY = re.compile(r"argo|gitops|out.?of.?sync|flux|kustomiz|helm.?release|reconcil|sync.?(fail|status)", re.I)
 _CERTIFICATE = re.compile(r"cert|ssl|tls|probe|blackbox|ingress|gateway|httproute", re.I)
 # alerts of the lifecycle manager's own metrics, and names people give such alerts; other operators' own troubles are not its
 _OPERATORS = re.compile(r"^csv|olm|install.?plan|cluster.?extension|(cluster.?catalog|catalog.?source)|operator.?(install|upgrade|lifecycle)", re.I)
@@ -38,6 +39,12 @@ def operators(world: World) -> Iterator[Ask]:
     warned = any(e.item.get("type") == "Warning" and world.about(e).kind in KINDS for e in world.events)
     if warned or any(_OPERATORS.search(a.name) for a in world.case.alerts):
         yield Ask("check_operators", {"namespace": world.case.target.namespace}, "see which operators are not installed, and why")
+
+
+def delivered(world: World) -> Iterator[Ask]:
+    """Where an alert is about delivery: what its tools say in their own objects."""
+    if any(DELIVERY.search(a.name) for a in world.case.alerts) and not _made(world, "check_delivery"):
+        yield Ask("check_delivery", {}, "see what the delivery tools cannot apply, and why")
 
 
 def _made(world: World, tool: str) -> bool:

@@ -44,7 +44,7 @@ def reach(world: World, ref: ObjectRef) -> frozenset[str]:
         found |= {str(world.top(world.about(e))) for e in refused}
     elif ref.kind == "External":
         found |= _complaining(world, ref.name)
-    elif ref.kind == "Application":
+    elif ref.kind in ("Application", "Kustomization", "HelmRelease"):
         found |= managed(world, ref)
     elif ref.kind == "Cluster":
         found |= {f"Node//{n.name}" for n in world.of("Node")}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from app.tools.argocd_client import ArgoClient, ArgoConfig
 from app.tools.check_argocd import CheckArgocd
 from app.tools.check_config import CheckConfig
+from app.tools.check_delivery import CheckDelivery
 from app.tools.check_events import CheckEvents
 from app.tools.check_github_deployments import CheckGithubDeployments
 from app.tools.check_http import CheckHttp, ProbeConfig
@@ -100,6 +101,7 @@ def build_registry(config: ToolsConfig) -> tuple[ToolRegistry, Sources]:
     registry.register(CheckStorage(kubernetes))
     registry.register(CheckQuotas(kubernetes))
     registry.register(CheckOperators(kubernetes))
+    registry.register(CheckDelivery(kubernetes))
     registry.register(GetServiceMap(prometheus))
     registry.register(QueryPrometheus(prometheus))
     registry.register(GetAlerts(prometheus))

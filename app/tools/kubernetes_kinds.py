@@ -58,6 +58,11 @@ KINDS: dict[str, Kind] = {
     "OperatorGroup": Kind(f"{OLM}/v1", "operatorgroups"),
     "ClusterCatalog": Kind(OLM_CLUSTER, "clustercatalogs", namespaced=False),
     "ClusterExtension": Kind(OLM_CLUSTER, "clusterextensions", namespaced=False),
+    "Application": Kind("apis/argoproj.io/v1alpha1", "applications"),
+    "Kustomization": Kind("apis/kustomize.toolkit.fluxcd.io/v1", "kustomizations"),
+    "HelmRelease": Kind("apis/helm.toolkit.fluxcd.io/v2", "helmreleases"),
+    "GitRepository": Kind("apis/source.toolkit.fluxcd.io/v1", "gitrepositories"),
+    "HelmRepository": Kind("apis/source.toolkit.fluxcd.io/v1", "helmrepositories"),
     "PodMetrics": Kind(METRICS, "pods"),
     "NodeMetrics": Kind(METRICS, "nodes", namespaced=False),
 }

@@ -30,6 +30,7 @@ from app.lab.prometheus_server import PrometheusApp
 from app.lab.snapshot import load
 from app.planner.playbook import load_playbooks
 from app.planner.rules import RulesPlanner
+from app.tools.check_delivery import CheckDelivery
 from app.tools.check_events import CheckEvents
 from app.tools.check_ingresses import CheckIngresses
 from app.tools.check_network_policies import CheckNetworkPolicies
@@ -57,7 +58,7 @@ from app.tools.replay_alert import ReplayAlert
 from app.tools.search_logs import SearchLogs
 
 TOOLS = (
-    *(CheckEvents, CheckIngresses, CheckNodes, CheckOperators, CheckPods, CheckQuotas, CheckServices, CheckStorage, CheckWorkloads),
+    *(CheckDelivery, CheckEvents, CheckIngresses, CheckNodes, CheckOperators, CheckPods, CheckQuotas, CheckServices, CheckStorage, CheckWorkloads),
     *(DescribePod, GetLogs, GetRecentDeploys),
 )
 MONITORING = (ReplayAlert, CheckRules, CheckTargets)

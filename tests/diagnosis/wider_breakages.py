@@ -92,7 +92,7 @@ def dropped(a_second: float) -> Break:
 
 def delivery(reason: str, minutes: float = 3) -> Break:
     message = "kustomize build failed: accumulating resources" if "Failed" in reason else "applied revision main"
-    return lambda s: s.event("Kustomization", "shop", reason, message, minutes)
+    return lambda s: s.event("Application", "shop", reason, message, minutes)
 
 
 def no_names(s: Scene) -> None:

@@ -29,6 +29,7 @@ CONTRACT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "check_storage": (("namespace",), ()),
     "check_quotas": (("namespace",), ()),
     "check_operators": (("namespace",), ()),
+    "check_delivery": ((), ("namespace",)),
     "get_metrics": ((), ("namespace", "service", "workload", "pods", "node", "profile")),
     "get_service_map": ((), ("namespace", "service", "workload", "since_minutes")),
     "query_prometheus": (("query",), ("minutes",)),

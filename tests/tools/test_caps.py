@@ -33,6 +33,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "check_storage": SHOP,
     "check_quotas": SHOP,
     "check_operators": SHOP,
+    "check_delivery": SHOP,
     "describe_pod": SHOP | {"pod": "cart-00"},
 }
 REGISTRY, _ = build_registry(ToolsConfig(kubernetes=KubernetesConfig(url="http://127.0.0.1:9")))

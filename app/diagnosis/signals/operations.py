@@ -63,10 +63,10 @@ def _monitoring(world: World, reading: Reading, one: Series, asked: str) -> Foun
 
 def _clock(world: World, reading: Reading, one: Series, asked: str) -> Found:
     offset = one.values[-1][1]
-    if not _CLOCK.search(asked) or abs(offset) <= CLOCK_SECONDS:
+    if not _CLOCK.search(asked) or (one.name or "").endswith("_sync_status") or abs(offset) <= CLOCK_SECONDS:
         return
     name = node_of(world, one.labels)
-    facts = {"node": name, "offset": f"{offset:.3g}"}
+    facts = {"node": name, "offset": f"{offset:.3g}", "state": f"is {offset:.3g} s off"}
     claim = f"The clock of node {name} is {offset:.3g} s off"
     yield signal("clock_off", ObjectRef(kind="Node", name=name), claim, cite(reading, *_shown(reading, one)), when(one.values[-1][0]), facts)
 
@@ -99,7 +99,7 @@ def _delivery(world: World) -> Found:
         if ref.kind not in _DELIVERY or event.item.get("type") != "Warning" or world.age(event) > RECENT:
             continue
         if _REFUSED.search(f"{event.item.get('reason')} {message}"):
-            where = ObjectRef(kind="Application", namespace=ref.namespace, name=ref.name)
+            where = ObjectRef(kind=ref.kind, namespace=ref.namespace, name=ref.name)
             facts = {"message": message[:200], "tool": ref.kind}
             yield signal(
                 "delivery_failed",
