@@ -5,12 +5,14 @@ The role of a pod is what counts: its component label (kubeadm, Talos, RKE2, Ope
 with that of its manifest. Managed clusters show no such pods; then the series of the API server and its clients' words are left."""
 
 import re
+from datetime import timedelta
 
 from app.diagnosis.kube import condition, is_unhealthy, moment
 from app.diagnosis.reading import Reading, Seen, rows
 from app.diagnosis.series import Series, when
 from app.diagnosis.signals.nodes import UNITS, place
 from app.diagnosis.world import RECENT, Found, World, cite, signal
+from app.domain.case import Signal
 from app.domain.log_times import moment_of
 from app.domain.target import ObjectRef
 
@@ -93,6 +95,9 @@ SAID = (
     ),
 )
 SPEAKERS = (*ROLES, "kubelet", "k3s", "k3s-agent", "k3s-server", "rke2-server", "rke2-agent", "k0scontroller")
+WRITTEN = timedelta(minutes=5)  # a controller that works sees a new form within seconds
+
+_ERROR = re.compile(r"^[EF]\d{4} |\b(error|err=|fatal|failed|panic)\b|err=", re.I)
 
 
 def find(world: World) -> Found:
@@ -101,6 +106,7 @@ def find(world: World) -> Found:
     for reading in world.readings:
         if reading.tool in ("get_logs", "search_logs") and _speaker(world, reading) in SPEAKERS:
             yield from _log(world, reading)
+            yield _last_error(world, reading)
     for reading, one in world.series:
         yield from _measure(reading, one)
     yield from _unobserved(world)
@@ -120,6 +126,8 @@ def _pod(world: World, pod: Seen) -> Found:
     """One that is not ready, on a node that reports: leaders are elected, so one of several counts only where the alert asks."""
     role, node = role_of(pod), str(pod.at("spec", "nodeName") or "")
     if not role or not node or not is_unhealthy(pod.item) or _node_away(world, node):
+        return
+    if (condition(pod.item, "ContainersReady") or {}).get("status") == "True":  # the node controller said so when the node was away
         return
     peers = [p for p in world.of("Pod") if p.name != pod.name and role_of(p) == role and not is_unhealthy(p.item)]
     if role != "kube-proxy" and peers and not any(PLANE.search(a.name) for a in world.case.alerts):
@@ -155,6 +163,18 @@ def _log(world: World, reading: Reading) -> Found:
             yield signal(kind, where, f"{len(told)} lines like: {shown[:140]}", cite(reading, (shown,)), moment_of(shown, world.now), facts)
 
 
+def _last_error(world: World, reading: Reading) -> Signal | None:
+    """Of a part that is not ready: the last error that its log tells, which is why."""
+    pod = world.get("Pod", str(reading.call.args.get("namespace") or ""), str(reading.call.args.get("pod") or ""))
+    role = role_of(pod) if pod is not None and is_unhealthy(pod.item) else ""
+    line = next((x for x in reversed(reading.lines) if _ERROR.search(x)), "") if role else ""
+    if pod is None or not line:
+        return None
+    where = place(UNITS[role], role, str(pod.at("spec", "nodeName") or ""))
+    facts = {"line": line[:200]}
+    return signal("part_said", where, f"The last error that {pod.name} logged", cite(reading, (line,)), moment_of(line, world.now), facts)
+
+
 def _measure(reading: Reading, one: Series) -> Found:
     """A measure that is bad now."""
     name = one.labels.get("says", "")
@@ -179,7 +199,9 @@ def _unobserved(world: World) -> Found:
             if isinstance(wanted, int) and isinstance(seen, int) and wanted > seen:
                 late.append((kind, item))
     asked = any(re.search(r"GenerationMismatch", a.name) for a in world.case.alerts)
-    for kind, item in late if asked or len(late) > 1 else ():
+    old = world.now - world.onset > WRITTEN and len(late) == 1  # the alert is about it, and it was written before
+    mine = old and ObjectRef(kind=late[0][0], namespace=late[0][1].namespace, name=late[0][1].name) == world.case.target.workload
+    for kind, item in late if asked or mine or len(late) > 1 else ():
         where = ObjectRef(kind=kind, namespace=item.namespace, name=item.name)
         claim = f"Generation {item.at('metadata', 'generation')} of {kind} {item.name} was not observed"
         yield signal(
