@@ -94,7 +94,7 @@ WORKLOADS: dict[str, Covered | Refused] = {
     "k8sgpt-043": Covered("a Job passed its back-off limit or its deadline", ("job_failed",), ("job_failed",)),
     "k8sgpt-044": Covered("a CronJob is suspended", ("cron_job_suspended_or_missed",), ("cron_job_suspended",)),
     "k8sgpt-045": Covered(
-        "a schedule that cannot be read, by the controller's word", ("cron_job_suspended_or_missed",), ("cron_job_missed",), ("check_workloads",)
+        "a schedule that cannot be read, by the controller's word", ("cron_job_suspended_or_missed",), ("cron_job_given_up",), ("check_workloads",)
     ),
     "k8sgpt-046": Covered("a negative starting deadline: the API server admits none; it is shown", tools=("check_workloads",)),
     "k8sgpt-063": Covered("an autoscaler is at its maximum; at its minimum is rest", ("too_few_replicas",), ("autoscaler_at_maximum",)),

@@ -202,7 +202,7 @@ CONDITIONS = (
         "045",
         both(cron(False), told("CronJob", "nightly", "UnparseableSchedule", "unparseable schedule: 61 * * * *: end of range above maximum")),
         both(cron(False), told("CronJob", "nightly", "JobAlreadyActive", "Not starting job because prior execution is running")),
-        ("cron_job_missed",),
+        ("cron_job_given_up",),
         "cron_job_suspended_or_missed",
     ),
     Condition(

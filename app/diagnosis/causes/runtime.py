@@ -159,7 +159,7 @@ RULES = (
     ),
     CauseRule(
         id="cron_job_suspended_or_missed",
-        needs=("cron_job_given_up", "cron_job_overdue", "cron_job_missed", "cron_job_suspended"),
+        needs=("cron_job_given_up", "cron_job_overdue", "cron_job_suspended"),
         also=(("is_target", "cron_job_given_up", "cron_job_asked_for"), ("cron_job_given_up", "cron_job_overdue", "is_target")),
         strength=0.78,
         supports={"is_target": 0.02, "cron_job_suspended": 0.04, "cron_job_given_up": 0.08, "cron_job_asked_for": 0.02},

@@ -1,8 +1,7 @@
 """Controllers beside Deployments and StatefulSets -> what they lack or warn of: DaemonSets, the Service behind a StatefulSet's names,
-CronJobs and event-driven autoscalers. Reads `check_workloads`, `check_services` and `check_events`. Twin: `workloads`."""
+event-driven autoscalers. Reads `check_workloads`, `check_services` and `check_events`. Twins: `workloads`, `cron_jobs`."""
 
 import re
-from datetime import timedelta
 
 from app.diagnosis.kube import moment
 from app.diagnosis.reading import Seen
@@ -10,12 +9,6 @@ from app.diagnosis.signals.workloads import ref
 from app.diagnosis.world import RECENT, Found, World, cite, signal
 from app.domain.target import ObjectRef
 
-# Reasons of pkg/controller/cronjob for a run that was not started. Runs missed while one is active are the concurrency policy's doing.
-MISSED = (
-    *("MissSchedule", "TooManyMissedTimes", "UnparseableSchedule", "UnparseableCronJobSchedule"),
-    *("UnknownTimeZone", "InvalidSchedule", "FailedNeedsStart"),
-)
-DAY = timedelta(days=1)  # a CronJob is looked at when it should run, which may be once a day
 AUTOSCALERS = ("ScaledObject", "ScaledJob")  # of KEDA, which makes an autoscaler of its own for each
 _SCALES = re.compile(r"scaler|scal(ed|e)object|scal(ed)?job|target|trigger|hpa|metric|request", re.I)
 
@@ -46,8 +39,6 @@ def _named_by(world: World, seen: Seen) -> Found:
 def _warned(world: World, event: Seen) -> Found:
     where, reason, message = world.about(event), str(event.item.get("reason")), str(event.item.get("message"))
     source, when = cite(event.reading, (message,)), moment(event.item.get("first"))
-    if where.kind == "CronJob" and reason in MISSED and world.age(event) <= DAY:
-        yield signal("cron_job_missed", where, f"CronJob {where.name}: {message[:160]}", source, when, {"why": message[:160]})
     if where.kind in AUTOSCALERS and world.age(event) <= RECENT and _SCALES.search(f"{reason} {message}"):
         own = world.get("HorizontalPodAutoscaler", where.namespace, f"keda-hpa-{where.name}")
         target = str(own.at("spec", "scaleTargetRef", "name") or where.name) if own else where.name
