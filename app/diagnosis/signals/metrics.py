@@ -8,7 +8,7 @@ from datetime import timedelta
 from statistics import median
 
 from app.diagnosis.kube import container_spec, is_ready, quantity
-from app.diagnosis.noise import FEW, slower, stands_out
+from app.diagnosis.noise import FEW, shared, slower, stands_out
 from app.diagnosis.reading import Reading, Seen, dig
 from app.diagnosis.series import Series, Step, ramps_to, step, when
 from app.diagnosis.world import Cite, Found, World, cite, signal
@@ -66,11 +66,13 @@ def quantile(one: Series) -> float:
 
 
 def _change(one: Series) -> Step | None:
-    """The change point the tool measured, else our own."""
+    """The change point the tool measured, else our own, looked for only where the series moves by as much as counts."""
     told = one.change
     if isinstance(told, dict) and isinstance(told.get("at"), int | float):
         return Step(when(float(told["at"])), float(told["before"]), float(told["after"]))
-    return step(one)
+    numbers = [v for _, v in one.values]
+    low, high = min(numbers), max(numbers)
+    return step(one) if (high - low >= ERRORS if shared(one.name) else high >= SLOWER * low) else None
 
 
 def owner(world: World, labels: dict[str, str]) -> ObjectRef | None:
@@ -103,7 +105,7 @@ def _shape(world: World, reading: Reading, one: Series, typical: Siblings) -> Fo
         yield from _memory(world, reading, one, where)
     if one.name in MEMORY:
         yield _growth(reading, one, where)
-    kind, seen = _short_of_cpu(one, _born(reading, one)) or ("", None)
+    kind, seen = _short_of_cpu(reading, one) or ("", None)
     if not kind and one.name.startswith(WATCHED) and (change := _change(one)) is not None:
         kind, seen = leap(one.name, change), change
         if kind == "latency_rose":
@@ -125,7 +127,7 @@ def _born(reading: Reading, one: Series) -> bool:
     return window is not None and when(one.values[0][0]) > window.start + (window.end - window.start) / 5
 
 
-def _short_of_cpu(one: Series, born: bool) -> tuple[str, Step] | None:
+def _short_of_cpu(reading: Reading, one: Series) -> tuple[str, Step] | None:
     """Throttling and bursts by their peak against the lowest and the usual level; a young pod has no level from before."""
     if one.name not in CPU:
         return None
@@ -133,7 +135,7 @@ def _short_of_cpu(one: Series, born: bool) -> tuple[str, Step] | None:
     peak, low, usual = max(numbers), min(numbers), median(numbers)
     at = next(t for t, v in one.values if v >= low + (peak - low) / 2)
     limit = {"cpu_throttled_seconds": THROTTLED_SECONDS, "cpu_throttled": THROTTLED_SHARE}.get(one.name)
-    if limit is not None and born and len(numbers) >= FEW and sorted(numbers)[len(numbers) // 4] >= limit:
+    if limit is not None and _born(reading, one) and len(numbers) >= FEW and sorted(numbers)[len(numbers) // 4] >= limit:
         return "throttling_rose", Step(when(one.values[0][0]), 0.0, usual)
     if limit is not None and peak >= limit and peak >= 3 * low:
         return "throttling_rose", Step(when(at), low, peak)
