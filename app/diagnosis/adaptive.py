@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from app.diagnosis import asked_elsewhere
-from app.diagnosis.entrance_leads import entrances, far
+from app.diagnosis.entrance_leads import entrances, far, follows_controller
 from app.diagnosis.kube import is_unhealthy, statuses
 from app.diagnosis.leads import Ask, effect_logs, failing_logs, full_nodes, log_hangs, log_of, memory_history, node_events, unit_logs
 from app.diagnosis.leads_stores import follows_work, said_of_store, store_leads
@@ -74,7 +74,7 @@ def _asks(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...]
         yield Ask("check_pods", {"namespace": namespace}, "see every pod of the namespace, not only the alert's")
         yield Ask("check_events", {"namespace": namespace}, "see what the control plane says about the namespace")
     yield from _follow(world, found, ranked)
-    if not sure and not follows_work(world, found):
+    if not sure and not follows_work(world, found) and not follows_controller(world):
         yield Ask("check_workloads", {"namespace": namespace}, "see what the controllers say")
         yield Ask("check_services", {"namespace": namespace}, "see whether Services meet ready pods")
         yield from _widen(world, namespace)

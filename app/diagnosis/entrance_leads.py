@@ -5,7 +5,9 @@ import re
 from collections.abc import Iterator
 
 from app.diagnosis.leads import Ask, log_hangs, log_of
+from app.diagnosis.reading import rows
 from app.diagnosis.signals.entrances import PATHS_QUERY
+from app.diagnosis.signals.ingress_words import secrets_of
 from app.diagnosis.signals.unknown_names import UNHEARD, asked_in, far_services, host_of
 from app.diagnosis.world import World
 from app.domain.case import Signal
@@ -14,7 +16,17 @@ from app.domain.case import Signal
 LABELS = ("instance", "target", "host", "hostname", "url", "uri", "domain", "exported_instance")
 _ENTRY = re.compile(r"probe|blackbox|endpoint|ingress|gateway|httproute|4xx|404|not.?found|site|website|synthetic|uptime|ssl|tls|cert", re.I)
 _HOST = re.compile(r"^(?:[a-z]+://)?((?:[a-z0-9-]+\.)+[a-z]{2,})(?::\d+)?(?:[/?].*)?$", re.I)
+_CONTROLLER = re.compile(r"controller|traefik|haproxy|contour|kong|router")
 BACKENDS = 2
+# Word of an ingress class -> the namespace that the controller's own manifests and charts install it to.
+HOMES = {
+    "nginx": "ingress-nginx",
+    "traefik": "traefik",
+    "haproxy": "haproxy-controller",
+    "contour": "projectcontour",
+    "kong": "kong",
+    "openshift": "openshift-ingress",
+}
 FAR = 2
 
 
@@ -28,11 +40,38 @@ def entrances(world: World) -> Iterator[Ask]:
         yield Ask("query_prometheus", {"query": PATHS_QUERY.format(ingress=ingress), "minutes": 60}, "see which Service serves each path, and how")
     if host and not ingress:
         yield Ask("check_ingresses", {"host": host}, "see whether the way in for this host leads to a ready pod")
+    if told := list(_controller(world, host)):
+        yield from told
+        if follows_controller(world):
+            return
     found = world.of("Ingress")
     if host and found and not ingress and found[0].namespace != world.case.target.namespace:
         yield Ask("check_services", {"namespace": found[0].namespace}, "see the Services behind the way in")
         yield Ask("check_pods", {"namespace": found[0].namespace}, "see the pods behind the way in")
     yield from _backends(world)
+
+
+def follows_controller(world: World) -> bool:
+    """Is the log of the controller that serves a probed host still to be read? Then the wide reads wait."""
+    alert = next((a for a in world.case.alerts if _ENTRY.search(a.name)), None)
+    host = next((m[1] for label in LABELS if alert and (m := _HOST.match(str(alert.labels.get(label) or "")))), "")
+    space = _home_of_controller(world, host) if host else ""
+    pods = [p for p in world.of("Pod") if p.namespace == space and _CONTROLLER.search(p.name)]
+    return bool(space) and (not world.has_read("check_pods", space) or any(not world.asked_log(p) for p in pods[:1]))
+
+
+def _home_of_controller(world: World, host: str) -> str:
+    mine = [i for i in world.of("Ingress") if secrets_of(i) and (not host or any(r.get("host") == host for r in rows(i.at("spec", "rules"))))]
+    classes = [str(i.at("spec", "ingressClassName") or "nginx").lower() for i in mine]
+    return next((space for word, space in HOMES.items() for name in classes if word in name), "")
+
+
+def _controller(world: World, host: str) -> Iterator[Ask]:
+    """The log of the controller that serves the host with a certificate: it tells of a Secret that is not there."""
+    if space := _home_of_controller(world, host):
+        yield Ask("check_pods", {"namespace": space}, "see whether the controller of this way in runs")
+        pods = [p for p in world.of("Pod") if p.namespace == space and _CONTROLLER.search(p.name)]
+        yield from (log_of(p, "read what the controller says of the certificate") for p in pods[:1] if not log_hangs(world, p))
 
 
 def far(world: World, found: tuple[Signal, ...]) -> Iterator[Ask]:

@@ -33,6 +33,12 @@ class Schedule:
     months: frozenset[int]
     weekdays: frozenset[int] | None
 
+    @property
+    def comes(self) -> bool:
+        """False where its days are in none of its months, as 31 February: the controller waits for ever and says nothing."""
+        longest = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
+        return self.days is None or self.weekdays is not None or any(min(self.days) <= longest.get(month, 31) for month in self.months)
+
     def on(self, day: datetime) -> bool:
         if day.month not in self.months:
             return False

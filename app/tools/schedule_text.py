@@ -19,6 +19,8 @@ def schedule_lines(item: JsonObject, now: datetime) -> list[str]:
         schedule, zone = cron.parse(str(spec.get("schedule", ""))), cron.zone_of(str(spec.get("timeZone") or ""))
     except ValueError as error:
         return [f"{name}: schedule cannot be read: {error}"]
+    if not schedule.comes:
+        return [f"{name}: schedule {spec.get('schedule')} is never due: there is no such date"]
     last = str(status.get("lastScheduleTime") or meta.get("creationTimestamp") or "")
     if not moment(last):
         return []

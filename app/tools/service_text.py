@@ -68,7 +68,8 @@ def endpoint_lines(name: str, slices: Sequence[JsonObject]) -> list[str]:
 def _port(port: JsonObject) -> str:
     named = f"{port['name']} " if port.get("name") else ""
     node = f" nodePort {port['nodePort']}" if port.get("nodePort") else ""
-    return f"{named}{port.get('port')}->{port.get('targetPort', port.get('port'))}/{port.get('protocol', 'TCP')}{node}"
+    spoken = f" appProtocol {port['appProtocol']}" if port.get("appProtocol") else ""
+    return f"{named}{port.get('port')}->{port.get('targetPort', port.get('port'))}/{port.get('protocol', 'TCP')}{node}{spoken}"
 
 
 def _meets(port: JsonObject, pods: Sequence[JsonObject]) -> str:

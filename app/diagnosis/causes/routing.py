@@ -33,6 +33,7 @@ RULES = (
         needs=("protocol_unmet",),
         strength=0.87,
         mechanism="Service {service} forwards {protocol} to {target}, the containers listen on {listens}",
+        supports={"protocol_complaint": 0.03},
         explains=_FLOW,
         beats=_VICTIMS,
         actions=("show_endpoints", "correct_service_port"),

@@ -4,6 +4,7 @@ from app.diagnosis.over import over
 from app.diagnosis.signals import (
     addresses,
     admission,
+    api_versions,
     callees,
     certificates,
     containers,
@@ -16,12 +17,15 @@ from app.diagnosis.signals import (
     entrances,
     gateways,
     held_back,
+    http_versions,
     images,
+    ingress_words,
     joins,
     log_counts,
     logs,
     metrics,
     monitoring,
+    node_logs,
     node_paths,
     nodes,
     operations,
@@ -56,6 +60,7 @@ FAMILIES = (
     services,
     addresses,
     nodes,
+    node_logs,
     node_paths,
     units,
     control_plane,
@@ -78,6 +83,9 @@ FAMILIES = (
     held_back,
     controllers,
     operators,
+    api_versions,
+    http_versions,
+    ingress_words,
 )
 JOINS = (edges, joins, unknown_names, callees, reloads, slowness, since_release, delivery)
 

@@ -46,6 +46,7 @@ def find(world: World) -> Found:
                 last,
                 facts,
             )
+        yield from _never(seen, where)
         yield from _told(world, seen, where)
         if any(about(world, seen, alert) for alert in world.case.alerts):
             told = cite(seen.reading, (seen.name, "schedule"), (seen.name,))
@@ -55,6 +56,15 @@ def find(world: World) -> Found:
 def _due(seen: Seen) -> list[tuple[str, re.Match[str]]]:
     found = [(line, match) for line in seen.reading.lines if (match := _DUE.match(line))]
     return [(line, match) for line, match in found if match["name"] == f"{seen.namespace}/{seen.name}"]
+
+
+def _never(seen: Seen, where: ObjectRef) -> Found:
+    """A schedule that is no date, or that nobody can read: nothing will start."""
+    for line in seen.reading.lines:
+        if line.startswith(f"CronJob {seen.namespace}/{seen.name}: schedule ") and re.search(r"is never due|cannot be read", line):
+            said = line.split(": ", 1)[1]
+            source, facts = cite(seen.reading, (line,)), {"state": f"starts nothing: {said}"}
+            yield signal("cron_job_given_up", where, f"CronJob {seen.name}: {said}", source, None, facts)
 
 
 def _told(world: World, seen: Seen, where: ObjectRef) -> Found:

@@ -128,7 +128,7 @@ def _versions(world: World) -> Found:
         source = world.get("Node", "", minors[min(minors)])
         if source is not None:
             claim = f"Kubelets of {oldest} and {newest} run in one cluster"
-            facts = {"oldest": oldest, "newest": newest}
+            facts = {"oldest": oldest, "newest": newest, "state": claim}
             yield signal(
                 "versions_apart",
                 ObjectRef(kind="Cluster", name="cluster"),

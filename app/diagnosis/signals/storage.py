@@ -2,6 +2,7 @@
 `check_events`, and the pods that mount the claims."""
 
 import re
+from datetime import datetime, timedelta
 
 from app.diagnosis.kube import matches, moment, quantity
 from app.diagnosis.reading import Seen, dig, rows
@@ -12,6 +13,9 @@ from app.domain.target import ObjectRef
 _QUOTA = re.compile(r"exceeded quota", re.I)
 _UNSET = re.compile(r"no storage class is set", re.I)  # what the volume controller says where none is named and none is the default
 ORDER = ("pv_bound_elsewhere", "claim_too_large", "access_mode_unmet", "volume_selector_unmet")
+# The volume controller repeats this while nobody answers (pkg/controller/volume/persistentvolume); a driver that works takes seconds.
+_IDLE = re.compile(r"waiting for a volume to be created.{0,20} by (the )?external provisioner", re.I)
+IDLE = timedelta(minutes=5)
 
 
 def find(world: World) -> Found:
@@ -49,9 +53,12 @@ def _pending(world: World, claim: Seen) -> Found:
     for event in events[-2:]:
         message = str(event.item.get("message"))
         yield signal("claim_event", where, f"Claim {claim.name}: {message}", cite(event.reading, (message,)), moment(event.item.get("first")), facts)
-        if "storageclass" in message and "not found" in message:
-            said = facts | {"fault": f"StorageClass {wanted}, which does not exist"}
-            yield signal("storage_class_missing", where, f"StorageClass {wanted} does not exist", cite(event.reading, (message,)), began, said)
+        absent = "storageclass" in message and "not found" in message
+        if absent or _idle(world, message, events, began):
+            fault = "which does not exist" if absent else "whose provisioner does not act"
+            claimed = f"StorageClass {wanted}, {fault}: claim {claim.name} is not provisioned"
+            said = facts | {"fault": f"StorageClass {wanted}, {fault}"}
+            yield signal("storage_class_missing", where, claimed, cite(event.reading, (message,)), began, said)
             return
         if event.item.get("reason") == "ProvisioningFailed" and not _QUOTA.search(message):
             said = facts | {"fault": f"StorageClass {wanted}, which cannot provision: {message[-120:]}"}
@@ -80,6 +87,12 @@ def _pending(world: World, claim: Seen) -> Found:
         yield signal(kind, where, f"Claim {claim.name} is Pending; volume {volume.name} does not fit: {kind.replace('_', ' ')}", source, began, more)
         shown = cite(volume.reading, ("PersistentVolume", volume.name, str(more["capacity"])), (volume.name, "capacity"), (volume.name,))
         yield signal("volume_seen", where, f"Volume {volume.name}: {more['capacity']}, {more['offers']}", shown, None, more)
+
+
+def _idle(world: World, message: str, events: list[Seen], began: datetime | None) -> bool:
+    """A provisioner that was asked for minutes and said nothing at all: one that fails says so."""
+    spoke = any(str(e.item.get("reason")).startswith("Provisioning") for e in events)
+    return bool(_IDLE.search(message) and not spoke and began and world.now - began > IDLE)
 
 
 def _volumes(world: World, storage_class: str) -> list[Seen]:

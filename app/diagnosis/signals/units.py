@@ -17,6 +17,12 @@ _STOPPED = re.compile(
     + r"(Stopped |[\w@.-]+\.service: (Main process exited|Deactivated successfully|Succeeded|Failed with result|Start request repeated too quickly))"
 )
 _STARTED = re.compile(_MANAGER + r"Started ")
+# Last words of a unit that cannot start: what k8s.io/component-base prints, containerd, dockerd, CRI-O, etcd, k3s and rke2.
+_FAILED = re.compile(
+    r'"command failed" err=|failed to run Kubelet|failed to start (daemon|containerd)|^containerd: |level=fatal|"level":"fatal"'
+    r"|\]? F\d{4} \d\d:|^F\d{4} ",
+    re.I,
+)
 
 
 def find(world: World) -> Found:
@@ -42,4 +48,6 @@ def _down(lines: list[str]) -> str:
         line, match = said[-1]
         return line if _DOWN.match(match["state"]) or "auto-restart" in match["more"] else ""
     told = [line for line in lines if _STOPPED.search(line) or _STARTED.search(line)]
+    if lines and not told and _FAILED.search(lines[-1]):
+        return lines[-1]
     return told[-1] if told and not _STARTED.search(told[-1]) else ""

@@ -25,7 +25,8 @@ _ABSENT = re.compile(
 )
 # The host in what resolvers and drivers write: Go, Node, Java, Python (urllib3, requests), .NET, Ruby, PHP, nginx, libpq, libmysql, curl.
 _HOSTS = re.compile(
-    r"lookup (?P<a>[\w.-]+)|(?:ENOTFOUND|EAI_AGAIN) (?P<b>[\w.-]+)|UnknownHostException:? (?P<c>[\w.-]+)|[Hh]ost:? [\"'](?P<d>[\w.-]+)[\"']"
+    r"lookup (?P<a>[\w.-]+)|(?:ENOTFOUND|EAI_AGAIN) (?P<b>[\w.-]+)|UnknownHostException:? (?P<c>(?!Failed to )[\w.-]+)"
+    r"|[Hh]ost:? [\"'](?P<d>[\w.-]+)[\"']"
     r"|host name [\"'](?P<e>[\w.-]+)|host=[\"'](?P<f>[\w.-]+)|[Ff]ailed to resolve [\"'](?P<g>[\w.-]+)|not known \((?P<h>[\w.-]+):\d+\)"
     r"|connection to (?P<i>[\w.-]+):\d+|getaddrinfo for (?P<j>[\w.-]+)|upstream [\"'](?P<k>[\w.-]+)|resolve host:? (?P<l>[\w.-]+)"
 )
