@@ -10,7 +10,7 @@ from app.domain.case import Signal
 from app.domain.target import ObjectRef
 
 ASKED = ("log_connection_refused", "log_dns_failure")
-TARGETED = ("scaled_to_zero", "autoscaler_blind", "cron_job_suspended", "cron_job_missed", "cron_job_overdue", "cpu_rose", "node_full_of_pods")
+TARGETED = ("scaled_to_zero", "autoscaler_blind", "cron_job_suspended", "cron_job_overdue", "cpu_rose", "node_full_of_pods")
 _PUBLIC = re.compile(r"(?!.*\.(local|internal|lan|svc|cluster)$)([a-z0-9-]+\.)+[a-z]{2,}", re.I)
 _DATABASE = re.compile(
     r"^(\w*_)?(DB|DATABASE|DATASOURCE|POSTGRES|POSTGRESQL|PG|MYSQL|MARIADB|MONGO|MONGODB|ORACLE|MSSQL|SQL|CONNECTIONSTRINGS?)(_|HOST|URL|=)|"
