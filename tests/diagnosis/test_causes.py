@@ -33,6 +33,7 @@ def test_the_cause_is_named_first_on_its_object(case: Case, tmp_path: Path) -> N
     assert len(verdict.actions) <= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.cause)
 def test_what_only_looks_like_the_cause_is_not_called_by_its_name(case: Case, tmp_path: Path) -> None:
     verdict = verdict_of(tmp_path, case.near)
@@ -44,6 +45,7 @@ def test_a_shop_where_all_is_well_is_not_a_problem_and_names_no_cause(tmp_path: 
     assert verdict.state is VerdictState.NOT_A_PROBLEM and verdict.hypotheses == () and verdict.evidence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", sorted({c.object for c in CASES}))
 def test_an_alert_about_an_object_that_is_well_names_no_cause(target: str, tmp_path: Path) -> None:
     kind, _, name = target.split("/", 2)

@@ -84,6 +84,7 @@ def test_a_probe_of_an_address_finds_the_way_in_of_its_host(kind: str, cause: st
     assert first(tmp_path, scene)[0] == cause
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "cause"),
     [

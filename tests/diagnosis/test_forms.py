@@ -144,6 +144,7 @@ FORMS: tuple[tuple[str, str, Break], ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cause", "where", "form"), FORMS, ids=lambda x: x if isinstance(x, str) else "")
 def test_a_cause_is_named_whatever_words_it_comes_in(cause: str, where: str, form: Break, tmp_path: Path) -> None:
     verdict = verdict_of(tmp_path, form)

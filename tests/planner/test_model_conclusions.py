@@ -46,6 +46,7 @@ async def conclude(planner: FallbackPlanner, verdict: Verdict, journal: MemoryJo
     return await planner.conclude(case(), verdict, Recalled(), journal or MemoryJournal())
 
 
+@pytest.mark.slow
 async def test_a_model_that_agrees_speaks_but_does_not_raise_the_confidence(serve: Serve, build: Build) -> None:
     for state in (VerdictState.CONFIRMED, VerdictState.LIKELY):
         rules = a_verdict(state, case())

@@ -81,6 +81,7 @@ async def test_items_are_capped_and_totals_are_told(context: ToolContext, name: 
         assert not isinstance(value, list) or len(value) <= 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 async def test_bytes_are_capped_and_totals_are_told(context: ToolContext, name: str) -> None:
     cap = 16_000
@@ -90,6 +91,7 @@ async def test_bytes_are_capped_and_totals_are_told(context: ToolContext, name: 
     assert got.bytes_read <= lists * 2 * cap
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 async def test_time_is_capped_whatever_part_of_an_answer_hangs(context: ToolContext, name: str) -> None:
     serve = kubernetes(full(), page=10)
@@ -118,6 +120,7 @@ BARE = {"items": [{"metadata": {"name": "cart-00", "namespace": "shop"}}], "meta
 NULLS = {"items": [{"metadata": {"name": "cart-00", "namespace": "shop", "labels": None}, "spec": None, "status": None}]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize(
     "answer",
@@ -145,6 +148,7 @@ async def test_whatever_the_server_answers_a_tool_answers_or_fails_by_name(conte
         assert all(line.strip() for line in got.text.splitlines())
 
 
+@pytest.mark.slow
 async def test_an_answer_that_trickles_is_cut_off_although_each_part_comes_in_time(context: ToolContext) -> None:
     ended = asyncio.Event()
 
