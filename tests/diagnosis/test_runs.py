@@ -3,6 +3,7 @@ that fail from their first minute; each beside what only looks like it."""
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,7 @@ def test_a_node_with_room_is_not(tmp_path: Path) -> None:
     assert verdict_of(tmp_path, full_node("20")).hypotheses == ()
 
 
-def killed(code: int, seconds: float, refused: bool, log: str, **spec: object) -> Break:
+def killed(code: int, seconds: float, refused: bool, log: str, **spec: Any) -> Break:
     """The kubelet restarts the container after so many seconds; `log` is what that run said."""
     said = "dial tcp 10.0.0.9:8080: connect: connection refused" if refused else "context deadline exceeded (Client.Timeout exceeded)"
 

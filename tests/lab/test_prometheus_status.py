@@ -14,7 +14,7 @@ from app.lab.snapshot import SnapshotError, World, load, merged
 NOW = "2026-01-01T10:00:00Z"
 ALERTING = {"type": "alerting", "name": "A", "query": "up == 0", "lastEvaluation": "2026-01-01T09:59:50Z", "health": "ok"}
 RECORDING = {"type": "recording", "name": "b:c", "query": "sum(up)", "health": "ok"}
-GROUPS = [{"name": "g", "file": "g.yml", "interval": 30, "rules": [ALERTING, RECORDING]}, {"name": "h", "rules": [RECORDING]}]
+GROUPS: list[dict[str, Any]] = [{"name": "g", "file": "g.yml", "interval": 30, "rules": [ALERTING, RECORDING]}, {"name": "h", "rules": [RECORDING]}]
 TARGET = {"labels": {"job": "cart"}, "scrapePool": "cart", "health": "down", "lastError": "refused"}
 UP = [{"metric": {"__name__": "up", "job": "web", "instance": "a:1"}, "values": [[1767261590, "1"]]}]
 

@@ -155,5 +155,7 @@ class MemoryJournal:
         self.answers[nth] = await run()
         return self.answers[nth], False
 
-    async def note(self, event: EventType, key: str, data: JsonObject) -> None:
+    async def note(self, event: EventType, key: str, data: JsonObject) -> bool:
+        new = key not in self.notes
         self.notes.setdefault(key, (event, data))
+        return new

@@ -65,7 +65,7 @@ async def test_rules_that_fail_come_first_with_the_words_of_prometheus() -> None
         ({"instance": "10.0.0.1:80"}, []),
     ],
 )
-async def test_rules_are_narrowed(asked: dict[str, str], names: list[str]) -> None:
+async def test_rules_are_narrowed(asked: dict[str, Any], names: list[str]) -> None:
     got = await ask(CheckRules, RULES, **asked)
     assert [r["name"] for r in got.data["rules"]] == names
     assert got.status is (ToolStatus.OK if names else ToolStatus.NO_DATA)
@@ -134,7 +134,7 @@ async def test_targets_that_are_down_come_first_with_the_error_of_the_scrape() -
         ({"job": "none"}, 0),
     ],
 )
-async def test_targets_are_narrowed(asked: dict[str, str], count: int) -> None:
+async def test_targets_are_narrowed(asked: dict[str, Any], count: int) -> None:
     got = await ask(CheckTargets, TARGETS, **asked)
     assert len(got.data["targets"]) == count
     assert got.status is (ToolStatus.OK if count else ToolStatus.NO_DATA)
@@ -178,6 +178,7 @@ async def test_odd_entries_in_a_list_do_no_harm() -> None:
 
     async with serving(handle) as server:
         client = PrometheusClient(PrometheusConfig(url=server.url))
-        for tool in (CheckRules(client), CheckTargets(client)):
-            assert (await tool.run(tool.arguments(), CONTEXT)).status is ToolStatus.OK
+        rules, targets = CheckRules(client), CheckTargets(client)
+        assert (await rules.run(rules.arguments(), CONTEXT)).status is ToolStatus.OK
+        assert (await targets.run(targets.arguments(), CONTEXT)).status is ToolStatus.OK
         await client.aclose()
