@@ -46,6 +46,10 @@ SAID_OTHERWISE = {  # naming habits of other senders: lower trust, asked in this
     "namespace": ("kube_namespace", "kubernetes_namespace", "k8s_namespace", "namespace_name"),
 }
 WORKLOAD_NAMES = ("workload", "workload_name", "owner_name", "created_by_name")
+MESH_CALLEES = {  # of a request in a mesh the one that answers, by (workload, its namespace): Istio, Cilium Hubble
+    "destination_workload": ("destination_workload_namespace", "destination_namespace", "namespace"),
+    "destination_service_name": ("destination_service_namespace", "namespace"),
+}
 WORKLOAD_KINDS = ("workload_type", "owner_kind", "created_by_kind")
 KINDS = {k.lower(): k for k in ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicaSet")}
 PER_NODE = re.compile(r"(^|[-_./])(node-?exporter|kubelet|kube-?proxy|cadvisor)($|[-_./])")
@@ -186,6 +190,16 @@ def _workload(labels: dict[str, str]) -> _Found | None:
             kind = KINDS[labels[said].lower()] if said else "Deployment"
             ref = ObjectRef(kind=kind, namespace=_kube(labels, "namespace"), name=name)
             return _Found(ref=ref, why=f"label {label} names it", believed=(label, said, "namespace") if said else (label, "namespace"))
+    return _mesh_callee(labels)
+
+
+def _mesh_callee(labels: dict[str, str]) -> _Found | None:
+    for label, spaces in MESH_CALLEES.items():
+        name, space = _kube(labels, label), next((s for s in spaces if _kube(labels, s)), "")
+        if name and space and name != "unknown":
+            kind = "Deployment" if label == "destination_workload" else "Service"
+            ref = ObjectRef(kind=kind, namespace=labels[space], name=name)
+            return _Found(ref=ref, why=f"label {label} names the one that answers", believed=(label, space))
     return None
 
 

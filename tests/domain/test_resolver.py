@@ -252,3 +252,16 @@ def test_a_namespace_alone_is_no_reason_to_join_two_rules() -> None:
     first, second = ({"alertname": name, "namespace": "shop"} for name in ("ErrorsHigh", "ImagePullFailing"))
     assert target_key(alert(first)) == target_key(alert(first)) != target_key(alert(second))
     assert target_key(alert({"alertname": "Odd"})) == ""
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({"destination_workload": "cart", "destination_workload_namespace": "shop", "namespace": "istio-system"}, "Deployment/shop/cart"),
+        ({"destination_workload": "cart", "source_workload": "web", "namespace": "shop"}, "Deployment/shop/cart"),
+        ({"destination_service_name": "cart", "destination_service_namespace": "shop", "reporter": "source"}, "Service/shop/cart"),
+        ({"destination_workload": "unknown", "namespace": "shop"}, "Namespace//shop"),
+    ],
+)
+def test_an_alert_on_the_metrics_of_a_mesh_is_about_the_one_that_answers(labels: dict[str, str], expected: str) -> None:
+    assert named(labels) == expected
