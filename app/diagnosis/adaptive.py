@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator
 
 from app.diagnosis import asked_elsewhere
+from app.diagnosis.enough import is_measured
 from app.diagnosis.entrance_leads import entrances, far, follows_controller
 from app.diagnosis.kube import is_unhealthy, statuses
-from app.diagnosis.leads import Ask, effect_logs, failing_logs, full_nodes, log_hangs, log_of, memory_history, node_events, unit_logs
+from app.diagnosis.leads import Ask, effect_logs, failing_logs, full_nodes, log_hangs, log_of, memory_history, named_in_errors, node_events, unit_logs
 from app.diagnosis.leads_stores import follows_work, said_of_store, store_leads
 from app.diagnosis.network_leads import about_network, network, retransmits, served
 from app.diagnosis.node_leads import machines
@@ -102,9 +103,10 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
         yield Ask("get_metrics", {"namespace": namespace}, "see which callee became slow first")
     if kinds & {"latency_rose", "errors_rose"} and not _knows_neighbours(world):
         yield Ask("get_service_map", {"namespace": namespace}, "see who calls whom, and which calls became slow or fail")
-    if "latency_rose" in kinds or about_network(world):
-        yield retransmits()
-        yield from network(world)
+    fails = "errors_rose" in kinds and not about_network(world)  # who fails says why; networks are measured where nobody does
+    if fails and _unsure(ranked):
+        yield from list(failing_logs(world, found))[: LOGS_PER_ROUND if kinds & UNHEARD == {"errors_rose"} else 1]
+    yield from () if fails else _paths(world, kinds)
     if kinds & UNHEARD and any(s.reading.tool == "check_services" for s in world.of("NetworkPolicy")):
         yield Ask("check_network_policies", {"namespace": namespace}, "see whether a network policy drops this traffic")
     if "log_dns_failure" in kinds:
@@ -120,15 +122,27 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
     yield from logs[:LOGS_PER_ROUND]
     yield from [log_of(pod, "read what the one that is asked for says") for pod in _asked_pods(world, found)][:LOGS_PER_ROUND]
     if _unsure(ranked):
+        yield from named_in_errors(world, found)
         yield from store_leads(world, found)
         yield from list(failing_logs(world, found))[:LOGS_PER_ROUND]
+    yield from _paths(world, kinds)
     yield from said_of_store(world, ranked)
     yield from effect_logs(world, ranked)
     yield from memory_history(world)
+    yield from _releases(world, kinds, namespace)
+
+
+def _releases(world: World, kinds: set[str], namespace: str) -> Iterator[Ask]:
     if kinds & {"crash_looping", "container_restarting", "readiness_failing", "rollout_not_progressing", "container_oom_killed", "errors_rose"}:
         yield Ask("get_recent_deploys", {"namespace": namespace}, "see whether a release came before")
         yield from asked_elsewhere.deliveries(world)
         yield Ask("check_workloads", {"namespace": namespace}, "see whether a release is stuck")
+
+
+def _paths(world: World, kinds: set[str]) -> Iterator[Ask]:
+    if "latency_rose" in kinds or about_network(world):
+        yield retransmits()
+        yield from network(world)
 
 
 def _unsure(ranked: tuple[Candidate, ...]) -> bool:
@@ -174,7 +188,10 @@ def _logs(pod: Seen) -> list[Ask]:
 
 
 def _widen(world: World, namespace: str) -> Iterator[Ask]:
-    """Nothing found yet: the places where quiet faults are written."""
+    """Nothing found yet: the places where quiet faults are written. Where requests suffer, their logs and numbers come first."""
+    if is_measured(world) and namespace:
+        yield from _target_logs(world)
+        yield Ask("get_metrics", {"namespace": namespace}, "see whose requests fail or became slow")
     yield Ask("check_nodes", {}, "see whether a node is in trouble")
     yield Ask("query_prometheus", {"query": UNIT_QUERY, "minutes": 15}, "see which units of the nodes are down")
     yield from served(world)

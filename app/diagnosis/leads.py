@@ -24,6 +24,8 @@ WORKING_SET, RESTARTS = "container_memory_working_set_bytes", "kube_pod_containe
 _MEMORY = re.compile(r"memory|oom", re.I)
 NODES = 2
 PRESSED = ("node_memory_pressure", "node_disk_pressure", "node_pid_pressure")
+NAMED = 2
+_WORD = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 AWAY = ("node_not_ready", "lease_stale")
 
 
@@ -125,6 +127,17 @@ def failing_logs(world: World, found: Iterable[Signal]) -> Iterator[Ask]:
     for pods in (world.pods_of(w) for w in last):
         if pods and not any(world.has_log(p) for p in pods) and not log_hangs(world, pods[-1]):
             yield log_of(pods[-1], "read what the one that answers with errors says")
+
+
+def named_in_errors(world: World, found: Iterable[Signal]) -> Iterator[Ask]:
+    """A proxy or a caller that logs errors and names another workload in the very line (`cluster=cart`, `upstream: "http://cart:80"`,
+    `backend cart/1`): what that one says."""
+    for one in (s for s in found if s.kind == "log_error" and s.object == world.case.target.workload):
+        words = set(_WORD.findall(str(one.facts.get("line") or "")))
+        named = {w.name: w for p in world.of("Pod") if (w := world.workload_of(p)) != one.object and w.name in words}
+        for pods in (world.pods_of(named[n]) for n in sorted(named)[:NAMED]):
+            if pods and not any(world.has_log(p) for p in pods) and not log_hangs(world, pods[0]):
+                yield log_of(pods[0], "read what the one that is named in the errors says")
 
 
 def effect_logs(world: World, ranked: tuple[Candidate, ...]) -> Iterator[Ask]:

@@ -17,7 +17,7 @@ from app.domain.case import Signal
 from app.domain.target import ObjectRef
 
 SPAN = 60  # minutes
-TAKERS, LOGS, MUTE = 6, 2, 2
+TAKERS, LOGS, MUTE, SPACES = 6, 2, 2, 2
 TOP_LEVEL = frozenset({"com", "net", "org", "io", "example", "local", "internal", "lan", "dev", "cloud", "app"})
 UNHEARD = ("log_connection_refused", "log_timeout", "log_dns_failure")
 SHOWN = frozenset({"latency_rose", "errors_rose", "readiness_failing", "log_slow_query", "log_connections_exhausted", "log_credentials"}) | frozenset(
@@ -124,6 +124,9 @@ def _below(world: World, found: list[Signal]) -> Iterator[Ask]:
     for where in last[:1]:
         if not any(world.has_log(p) for p in world.pods_of(where)):
             return
+        elsewhere = [n for n in world.callees.get(where.name, ()) if not _workloads(world, n)]
+        for space in sorted(_named(world) - {where.namespace})[:SPACES] if elsewhere else ():
+            yield Ask("check_pods", {"namespace": space}, "see those that it calls in other namespaces")
         for callee in (w for n in world.callees.get(where.name, ()) for w in _workloads(world, n)):
             pods = world.pods_of(callee)
             if not any(world.has_log(p) for p in pods) and not log_hangs(world, pods[0]):

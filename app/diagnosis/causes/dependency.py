@@ -13,6 +13,10 @@ MAY_BE = ("writes_refused", "connections_full", "connections_refused", "pool_wai
 _FELT = ("errors_rose", "latency_rose", "readiness_failing", "crash_looping", "pod_not_ready", "traffic_fell", "is_target")
 
 
+# A new password that a release brought is a wrong password; that a configuration changed says less.
+_OUTDONE = {"database_credentials_invalid": ("feature_flag_or_config_change",), "database_driver_missing": ("feature_flag_or_config_change",)}
+
+
 def _told(cause: str, needs: tuple[str, ...], mechanism: str, strength: float = 0.66, **more: dict[str, float]) -> CauseRule:
     """`needs`: what a log says of it first, then what series show of it. What may be in order by itself (a standby that is read-only, a
     pool that is used) counts by series alone only where somebody feels it."""
@@ -27,7 +31,7 @@ def _told(cause: str, needs: tuple[str, ...], mechanism: str, strength: float = 
         explains=_VICTIM,
         supports={"readiness_failing": 0.03, "errors_rose": 0.04, "crash_looping": 0.03, "latency_rose": 0.02} | agreeing | more.get("supports", {}),
         against=more.get("against", {}),
-        beats=tuple(c for c in _VAGUER if c != cause),
+        beats=(*(c for c in _VAGUER if c != cause), *_OUTDONE.get(cause, ())),
         actions=("read_log", "describe_workload"),
     )
 
@@ -35,12 +39,12 @@ def _told(cause: str, needs: tuple[str, ...], mechanism: str, strength: float = 
 RULES = (
     CauseRule(
         id="dependency_unavailable",
-        needs=("service_outside_silent", "log_connection_refused"),
+        needs=("store_loads", "service_outside_silent", "log_connection_refused"),
         strength=0.55,
         mechanism="{pod} cannot reach {host}: it refuses or does not answer",
-        supports={"service_outside_silent": 0.1, "readiness_failing": 0.08, "errors_rose": 0.05, "crash_looping": 0.05},
+        supports={"store_loads": 0.25, "service_outside_silent": 0.1, "readiness_failing": 0.08, "errors_rose": 0.05, "crash_looping": 0.05},
         explains=_VICTIM,
-        beats=("application_crash", "readiness_probe_failing", "rollout_stuck"),
+        beats=("application_crash", "readiness_probe_failing", "rollout_stuck", "pod_network_delay"),
         actions=("read_log", "show_services"),
     ),
     _told("rate_limited", ("log_rate_limited",), "A dependency of {pod} refuses because of its rate limit", 0.62),

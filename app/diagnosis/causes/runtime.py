@@ -133,9 +133,9 @@ RULES = (
     ),
     CauseRule(
         id="too_few_replicas",
-        needs=("autoscaler_at_maximum",),
+        needs=("autoscaler_at_maximum", "log_workers_busy"),
         strength=0.6,
-        mechanism="The autoscaler is at its maximum and load asks for more",
+        mechanism="Load asks for more than its replicas serve: the autoscaler is at its maximum, or all workers are busy",
         explains=DOWNSTREAM,
         supports={"traffic_rose": 0.1, "cpu_rose": 0.05, "latency_rose": 0.05},
         actions=("show_autoscaler", "raise_maximum"),
@@ -169,9 +169,9 @@ RULES = (
     ),
     CauseRule(
         id="disk_full",
-        needs=("evicted_for_its_storage", "log_disk_full"),
+        needs=("evicted_for_its_storage", "log_disk_full", "volume_full"),
         strength=0.68,
-        supports={"evicted_for_its_storage": 0.22},
+        supports={"evicted_for_its_storage": 0.22, "volume_full": 0.1},
         mechanism="A volume or the writable layer of {pod} is full",
         explains=_ALL,
         beats=("application_crash", "rollout_stuck", "rollout_regression"),
@@ -224,12 +224,13 @@ RULES = (
     ),
     CauseRule(
         id="deadlock_or_hang",
-        needs=("log_hang",),
+        needs=("log_hang", "went_silent"),
         strength=0.66,
         mechanism="The process of {pod} runs and does not progress",
         supports={"liveness_failing": 0.05},
         explains=_ALL,
         beats=("application_crash", "liveness_probe_failing", "readiness_probe_failing", "rollout_regression"),
+        outdoes={"went_silent": ("queue_consumer_lag", "pod_network_delay", "slow_dependency")},
         actions=("read_log", "restart_workload"),
     ),
     CauseRule(

@@ -36,12 +36,14 @@ from app.diagnosis.signals import (
     sawtooth,
     scheduling,
     services,
+    silence,
     since_release,
     slowness,
     storage,
     stores,
     units,
     unknown_names,
+    volumes,
     watchers,
     ways,
     workloads,
@@ -65,6 +67,7 @@ FAMILIES = (
     units,
     control_plane,
     storage,
+    volumes,
     quotas,
     deploys,
     logs,
@@ -87,7 +90,7 @@ FAMILIES = (
     http_versions,
     ingress_words,
 )
-JOINS = (edges, joins, unknown_names, callees, reloads, slowness, since_release, delivery)
+JOINS = (edges, joins, unknown_names, callees, silence, reloads, slowness, since_release, delivery)
 
 
 def find(world: World) -> tuple[Signal, ...]:

@@ -12,6 +12,7 @@ from app.domain.case import Signal
 from app.domain.target import ObjectRef
 
 OUTSIDE = {"log_connection_refused": "service_outside_silent", "log_timeout": "service_outside_slow"}
+RESTARTED = ("container_restarting", "container_completed", "container_exited_with_error", "container_oom_killed", "crash_looping")
 RELEASED = ("config_changed", "released_before_onset")
 DOWN = CRASHES | NOT_RUNNING | {"scaled_to_zero", "log_connection_refused", "log_dns_failure", "pods_refused"}
 _CHANGED = re.compile(r"env (?P<variable>\S+).* -> (?P<value>\S+)$")
@@ -20,6 +21,7 @@ _CHANGED = re.compile(r"env (?P<variable>\S+).* -> (?P<value>\S+)$")
 def join(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
     yield from _behind_a_service(world, found)
     yield from _changed_address(found)
+    yield from _loading(world, found)
     for backlog in (s for s in found if s.kind == "backlog_grows"):
         _feed(world, backlog)
         yield from _taker_ill(world, found, backlog)
@@ -36,6 +38,21 @@ def _behind_a_service(world: World, found: tuple[Signal, ...]) -> Iterator[Signa
                 claim = f"{name}, outside the cluster behind a Service, {said}, says {signal.object.name}"
                 where = ObjectRef(kind="Service", namespace=namespace, name=name)
                 yield signal.model_copy(update={"kind": OUTSIDE[signal.kind], "object": where, "claim": claim})
+
+
+def _loading(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
+    """A store that still loads says so to all who ask, and they seldom name it: the one that all of them call and that was started
+    anew, else the only one with data of its own that all of them call."""
+    told = [s for s in found if s.kind == "log_peer_loads"]
+    called = [set(world.callees.get(s.object.name, ())) for s in told]
+    common = set.intersection(*called) if called else set()
+    stores = {str(w): w for p in world.of("Pod") if (w := world.workload_of(p)).name in common}
+    restarted = [w for w in stores.values() if any(s.object == w and s.kind in RESTARTED for s in found)]
+    kept = [w for w in stores.values() if w.kind == "StatefulSet"]
+    for where in restarted if len(restarted) == 1 else kept if len(kept) == 1 else []:
+        for one in told:
+            claim = f"{where.name} still loads its data and answers nothing else, says {one.object.name}"
+            yield one.model_copy(update={"kind": "store_loads", "object": where, "claim": claim, "facts": {**one.facts, "host": where.name}})
 
 
 def _runs(world: World, namespace: str, name: str) -> bool:

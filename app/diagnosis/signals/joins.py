@@ -51,7 +51,7 @@ def _asked_for(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
 def _outside(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
     """Logs that name a host outside the cluster, whose name does resolve: it refuses, or answers too late."""
     for signal in found:
-        host = str(signal.facts.get("host") or "") if signal.kind in ("log_connection_refused", "log_timeout") else ""
+        host = str(signal.facts.get("host") or "") if signal.kind in ("log_connection_refused", "log_timeout", "log_peer_unavailable") else ""
         if _PUBLIC.fullmatch(host) and not _host(world, signal):
             claim = f"{signal.object.name} gets no answer from {host}, which is outside the cluster"
             yield signal.model_copy(update={"kind": "outside_silent", "object": ObjectRef(kind="External", name=host), "claim": claim})

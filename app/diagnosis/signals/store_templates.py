@@ -81,7 +81,8 @@ WORDS: dict[str, tuple[str, ...]] = {
         *("role ", "scram", "unauthorized", "er_account_locked"),
     ),
     "log_connections_exhausted": (
-        *("connection", "pool", "too many clients", "number of clients", "maxclients", "ora-00018", "ora-00020", "ora-12519", "ora-12516", "er_con_count", "53300"),
+        *("connection", "pool", "too many clients", "number of clients", "maxclients", "ora-00018", "ora-00020", "ora-12519", "ora-12516"),
+        *("er_con_count", "53300"),
         *("active clients", "user_connections", "sessions", "no free"),
     ),
     "log_read_only_database": (
@@ -110,8 +111,13 @@ WORDS: dict[str, tuple[str, ...]] = {
     ),
     "log_timeout": (
         *("timed", "timeout", "time out", "deadline exceeded", "deadline_exceeded", "deadlineexceeded", "gave no answer", "no answer", "no response"),
-        *("answered", "took", "slow", "responded", "canceled", "504"),
+        *("answered", "took", "slow", "responded", "canceled", "504", "host=", "peer=", "upstream=", "target=", "remote="),
     ),
+    "log_peer_loads": (
+        *("loading", "starting up", "recovery mode", "startup or shutdown", "57p03", "wsrep", "ora-01033", "not recovered", "load_in_progress"),
+        *("load is in progress", "notyetinitialized", "shutting down"),
+    ),
+    "log_peer_unavailable": ("502", "503", "504", "unavailable", "bad gateway"),
     "log_config_changed": ("reload", "refresh", "flag", "toggle", "config", "setting", "->", "=>"),
 }
 
@@ -138,7 +144,8 @@ PATTERNS: dict[str, tuple[str, ...]] = {
         r"(queue|backlog|pending (jobs|messages|tasks)).{0,20}\b(depth|length|size|latency|lag)\b\W{0,3}(is |at |of )?\d{4,}",
         r"\b(falling|fallen|lagging|is|running) behind\b.{0,60}\b(queue|topic|partition|stream|messages|offsets?|records|events)\b",
         r"\b(queue|topic|partition|stream|messages|offsets?|records|events)\b.{0,60}\b(falling|fallen|lagging|is) behind\b",
-        r"\blag\W{1,4}\d{5,}|\b(batch|chunk) of \d+ .{0,30}\btook \d{4,7} ?ms|processing .{0,40}(messages|records|events)\b.{0,20}took \d{4,7} ?ms",
+        r"\blag\W{1,4}\d{5,}|\b(batch|chunk) of \d+ .{0,30}\btook (\d{4,7} ?ms|\d{1,4}(\.\d+)? ?s\b)",
+        r"processing .{0,40}(messages|records|events)\b.{0,20}took \d{4,7} ?ms",
     ),
     "log_replication_lag": (
         r"replication lag|replica (is|lags|lagging) .{0,40}behind|replica .{0,30}\blag(s|ging)?\b|requested WAL segment \S+ has already been removed",
@@ -175,7 +182,8 @@ PATTERNS: dict[str, tuple[str, ...]] = {
         r"too many connections|too many clients|remaining connection slots|max number of clients reached|max_user_connections",
         r"connection refused because too many open connections|ORA-(00018|00020|12516|12519)|ER_CON_COUNT|\b53300\b|no more connections allowed",
         # pools: HikariCP, Tomcat, C3P0, DBCP, SQLAlchemy, .NET, Node, Go, Rails, Rust, Lettuce/Jedis
-        r"connection pool (is )?(exhausted|timed? ?out|full)|QueuePool limit|pool.{0,30}timed? ?out|Connection is not available, request timed out",
+        r"connection pool (is )?(exhausted|timed? ?out|full)|QueuePool limit|pool.{0,30}timed? ?out(?! (while )?connecting)",
+        r"Connection is not available, request timed out",
         r"connection pool.{0,60}(was reached|exhausted)|max pool size was reached|PoolExhausted|pool (is )?exhausted|Apparent connection leak",
         r"Connection leak detect",
         r"Could not (get|obtain) (a )?(connection|resource) (from|within).{0,30}(pool|seconds)|cannot get a connection.{0,40}pool",
@@ -234,6 +242,19 @@ PATTERNS: dict[str, tuple[str, ...]] = {
         r"HttpClient\.Timeout",
         r"DEADLINE_EXCEEDED|DeadlineExceeded|upstream timed out|upstream request timeout|gave no answer within",
         r"no response (received )?(within|after) \d",
+        # access logs in key=value that give the part of the time which went to somebody, and who that is
+        r"\b\w+=\d{4,6}(\.\d+)? (host|peer|upstream|target|remote)=(?P<host5>" + HOST + r")",
+    ),
+    "log_peer_loads": (
+        # Redis and its kin, PostgreSQL, Galera, Oracle, Elasticsearch, Kafka, MongoDB
+        r"\bLOADING\b.{0,20}\b(is loading|loading) the dataset|the database system is (starting up|shutting down|in recovery mode|not yet accepting)",
+        r"\b57P03\b|WSREP has not yet prepared node|ORA-01033|SERVICE_UNAVAILABLE/1/state not recovered|_LOAD_IN_PROGRESS|NotYetInitialized",
+        r"coordinator load is in progress",
+    ),
+    "log_peer_unavailable": (
+        # status in front of the URL (Quarkus, Spring, Ruby, Guzzle) or behind it (requests, axios, Go, .NET)
+        r"\b50[234]\b.{0,90}?https?://(?P<host>[\w.-]+)",
+        r"https?://(?P<host2>[\w.-]+)\S*.{0,60}\b(status|code|returned|responded|response|answered|replied|resulted|failed|got|HTTP\S*)\b\D{0,30}\b50[234]\b",
     ),
     "log_config_changed": (
         r"\b(config(uration)?|settings?|feature ?flags?|toggles?|properties|flags)\b.{0,30}\b(reloaded|refreshed|re-read|hot[- ]reloaded)\b",
@@ -255,6 +276,7 @@ UNREACHED = (
     r"connection to server at \"(?P<host5>[\w.-]+)\".{0,60}port (?P<port5>\d+) failed: (Connection refused|Connection timed out|No route)",
     r"host='(?P<host6>[\w.-]+)', port=(?P<port6>\d+).{0,200}(refused|timed out|unreachable)|Connection to (?P<host8>[\w.-]+):(?P<port8>\d+) refused",
     r"connect\(2\) for \"?(?P<host9>[\w.-]+)\"? port (?P<port9>\d+)|Error \d+ connecting to (?P<host10>[\w.-]+):(?P<port10>\d+)",
+    r"(timed? ?out|timeout|failed|unable|error) (while |to )?connect(ing)? to (tcp://)?(?P<host12>[\w.-]+):(?P<port12>\d+)",
     r"Can't connect to (MySQL|MariaDB|local) ?server on '(?P<host11>[\w.-]+)|Unable to connect to Redis|No connection could be made because",
     r"connection refused|no route to host|failed to connect to all addresses|ConnectTimeout(Error|Exception)?\b|Connection timed out",
     r"connect timed out",

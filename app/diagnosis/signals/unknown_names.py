@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterator
 
 from app.diagnosis import edges
-from app.diagnosis.reading import Seen, rows
+from app.diagnosis.kube import matches
+from app.diagnosis.reading import Seen, dig, rows
 from app.diagnosis.signals.joins import _DATABASE
 from app.diagnosis.world import World, cite, signal
 from app.domain.case import Signal
+from app.domain.frozen import JsonObject
 from app.domain.target import ObjectRef
 
 # No answer, whatever else the line says: EAI_AGAIN of getaddrinfo(3), SERVFAIL, time-outs of Go's and Netty's resolvers.
@@ -42,7 +44,7 @@ def join(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
             yield from (s for s in (*_nobodys(world, told), _resolver(world, told)) if s is not None)
     for told in found:
         if told.kind in UNHEARD:
-            yield from (s for s in _dropped(world, told) if s is not None)
+            yield from (s for s in (*_dropped(world, told), _kept_in(world, told), _kept_out(world, told)) if s is not None)
 
 
 def host_of(told: Signal) -> str:
@@ -101,6 +103,74 @@ def far_services(world: World, workload: ObjectRef) -> list[tuple[str, str]]:
     values = [v for p in world.pods_of(workload)[:1] for _, v in _environment(p)]
     found = [(space, name) for v in values for name, space in edges.ADDRESS.findall(v) if space and space != workload.namespace]
     return list(dict.fromkeys(found))
+
+
+def _kept_in(world: World, told: Signal) -> Signal | None:
+    """A policy lets the caller out to nowhere that could be the namespace of whom it asks for. What is refused was let through."""
+    name, space = asked_in(host_of(told), told.object.namespace)
+    if not name or space == told.object.namespace or not re.search(r"time|deadline|unreachable", told.quote, re.I):
+        return None
+    labels = next((p.at("metadata", "labels") or {} for p in world.pods_of(told.object)), {})
+    mine = [p for p in world.of("NetworkPolicy") if p.namespace == told.object.namespace and "Egress" in (p.at("spec", "policyTypes") or [])]
+    mine = [p for p in mine if _selects(p.at("spec", "podSelector") or {}, labels)]
+    if not mine or any(_leads_to(rule, space) for p in mine for rule in rows(p.at("spec", "egress"))):
+        return None
+    port = str(told.facts.get("port") or "any")
+    facts = {"own": str(told.object), "peer": f"{space}/{name}", "port": port, "policy": mine[0].name}
+    where = ObjectRef(kind="NetworkPolicy", namespace=mine[0].namespace, name=mine[0].name)
+    claim = f"NetworkPolicy {mine[0].name} lets {told.object.name} out to no pod of namespace {space}, where {name} is"
+    source = cite(mine[0].reading, (f"/{mine[0].name}:", "allows egress"), (f"/{mine[0].name}:", "egress"), (f"/{mine[0].name}:",))
+    return signal("traffic_dropped", where, claim, source, None, facts)
+
+
+def _kept_out(world: World, told: Signal) -> Signal | None:
+    """A policy where the callee lives lets others in by labels of their pods, and the caller has none of them."""
+    if not re.search(r"time|deadline|unreachable", told.quote, re.I) or not told.kind.startswith("log_"):
+        return None
+    labels = next((p.at("metadata", "labels") or {} for p in world.pods_of(told.object)), {})
+    for space, service in far_services(world, told.object):
+        behind = [p.at("metadata", "labels") or {} for p in world.of("Pod") if p.namespace == space and world.workload_of(p).name == service]
+        there = [p for p in world.of("NetworkPolicy") if p.namespace == space and "Ingress" in (p.at("spec", "policyTypes") or ["Ingress"])]
+        there = [p for p in there if behind and _selects(p.at("spec", "podSelector") or {}, behind[0])]
+        if there and not any(_lets_in(rule, told.object.namespace, labels) for p in there for rule in rows(p.at("spec", "ingress"))):
+            where = ObjectRef(kind="NetworkPolicy", namespace=space, name=there[0].name)
+            facts = {"own": service, "peer": str(told.object), "port": str(told.facts.get("port") or "any"), "policy": there[0].name}
+            claim = f"NetworkPolicy {there[0].name} of {space} lets {told.object.name} not in to {service}: no rule names its labels"
+            source = cite(there[0].reading, (f"/{there[0].name}:", "allows ingress"), (f"/{there[0].name}:", "ingress"), (f"/{there[0].name}:",))
+            return signal("traffic_dropped", where, claim, source, None, facts)
+    return None
+
+
+def _lets_in(rule: JsonObject, space: str, labels: JsonObject) -> bool:
+    """May an ingress rule let that caller in? What is told by other things than a namespace's own label and labels of pods may."""
+    peers = rows(rule.get("from"))
+    for peer in peers:
+        spaces, pods = peer.get("namespaceSelector"), peer.get("podSelector")
+        if spaces is None and pods is not None:
+            continue  # pods of the policy's own namespace
+        own = dig(spaces, "matchLabels", "kubernetes.io/metadata.name")
+        if own in (None, "", space) and (pods is None or dig(pods, "matchExpressions") or _selects(pods, labels)):
+            return True
+    return not peers
+
+
+def _selects(selector: JsonObject, labels: JsonObject) -> bool:
+    """Expressions are not judged here: a policy that has them is left to `check_network_policies`."""
+    wanted = selector.get("matchLabels") or {}
+    return not selector.get("matchExpressions") and (not wanted or matches(wanted, labels))
+
+
+def _leads_to(rule: JsonObject, space: str) -> bool:
+    """May an egress rule lead to that namespace? Only selectors of a namespace by its own label say surely that it does not."""
+    peers = rows(rule.get("to"))
+    for peer in peers:
+        spaces = peer.get("namespaceSelector")
+        if spaces is None and peer.get("podSelector") is not None:
+            continue  # pods of the policy's own namespace
+        own = dig(spaces, "matchLabels", "kubernetes.io/metadata.name")
+        if own in (None, "", space):
+            return True
+    return not peers
 
 
 def _dropped(world: World, told: Signal) -> Iterator[Signal | None]:
