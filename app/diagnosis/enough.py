@@ -75,7 +75,8 @@ def enough(world: World, found: tuple[Signal, ...]) -> bool:
 def _looked_at(world: World, alert: Alert, tools: set[str]) -> bool:
     name = " ".join(part.lower() for part in _SPLIT.split(alert.name) if part)
     about = [s for s in SUBJECTS if s.words.search(name)]
-    return bool(about) and all(s.tools & tools or _shown(world, s.series) for s in about)
+    narrow = any(s.series not in ("", "any") and _shown(world, s.series) for s in about)  # what it measures was read by its own name
+    return bool(about) and all(s.tools & tools or _shown(world, s.series) or (narrow and s.series == "any") for s in about)
 
 
 def _shown(world: World, wanted: str) -> bool:

@@ -7,6 +7,7 @@ from app.diagnosis.kube import statuses
 from app.diagnosis.leads import Ask
 from app.diagnosis.reading import Seen, dig
 from app.diagnosis.signals.node_logs import CLOCK_QUERY, FUTURE, HARDWARE_QUERY, asks_for_clock
+from app.diagnosis.signals.operations import node_of
 from app.diagnosis.world import World
 from app.domain.case import Signal
 
@@ -21,6 +22,8 @@ def machines(world: World, found: tuple[Signal, ...]) -> Iterator[Ask]:
         yield Ask("query_prometheus", {"query": CLOCK_QUERY, "minutes": MINUTES}, "see whose clock is off")
         yield Ask("check_nodes", {}, "see which node has the address of the exporter")
     off = [s.object.name for s in found if s.kind in ("clock_off", "clock_unset")]
+    target = world.case.target.ref
+    off += [node_of(world, {"instance": target.name})] if asks_for_clock(world) and target.kind == "Node" else []
     dying = _dying(world)
     if dying:
         yield Ask("check_events", {"namespace": "default", "kind": "Node", "name": dying[0]}, "read what the cluster says of the node")

@@ -8,7 +8,7 @@ import re
 from datetime import datetime, timedelta
 
 from app.diagnosis.kube import condition, is_ready, moment, statuses
-from app.diagnosis.reading import Reading, Seen, dig
+from app.diagnosis.reading import Reading, Seen, dig, rows
 from app.diagnosis.series import Series
 from app.diagnosis.signals.log_templates import classify
 from app.diagnosis.signals.metrics import owner
@@ -42,6 +42,8 @@ def over(world: World, signal: Signal) -> str:
     """Why a signal tells of something that has ended; "" while it holds."""
     if signal.object.kind == "Job" and signal.kind != "job_failed" and _succeeded(world, signal):
         return "the Job succeeded at a later try"
+    if signal.kind == "job_failed" and _later_run(world, signal):
+        return "a later run of its CronJob succeeded"
     if signal.kind in ("pod_failed", *ENDED) and _kept_as_record(world, signal):
         return "a pod that ended and was replaced; its workload has all its replicas"
     if signal.kind in MEASURED:
@@ -56,6 +58,16 @@ def over(world: World, signal: Signal) -> str:
 def _succeeded(world: World, signal: Signal) -> bool:
     job = world.objects.get(str(signal.object))
     return job is not None and any((condition(job.item, kind) or {}).get("status") == "True" for kind in ("Complete", "SuccessCriteriaMet"))
+
+
+def _later_run(world: World, signal: Signal) -> bool:
+    """Did the CronJob that made the Job succeed after it failed?"""
+    job = world.objects.get(str(signal.object))
+    failed = moment((condition(job.item, "Failed") or {}).get("lastTransitionTime")) if job is not None else None
+    owner = next((str(o.get("name")) for o in rows(job.at("metadata", "ownerReferences")) if o.get("kind") == "CronJob"), "") if job else ""
+    cron = world.get("CronJob", signal.object.namespace, owner)
+    succeeded = moment(cron.at("status", "lastSuccessfulTime")) if cron is not None else None
+    return failed is not None and succeeded is not None and succeeded > failed
 
 
 def _kept_as_record(world: World, signal: Signal) -> bool:
@@ -162,7 +174,10 @@ def _steady(world: World, pod: Seen) -> bool:
         made = moment(pod.at("metadata", "creationTimestamp"))
         first = made if first and made and made > first else first  # a container that could not start says 1970
         former = last - first if first and last else timedelta(0)
-        if since is None or not status.get("ready") or world.now - since < max(min(STEADY, max(SHORT, MUCH_LONGER * former)), LONGER * former):
+        longer = LONGER * former
+        if status.get("restartCount") == 1 and ended.get("reason") == "Error":
+            longer = min(longer, RECENT)  # one exit after days of service does not become a loop; memory fills again
+        if since is None or not status.get("ready") or world.now - since < max(min(STEADY, max(SHORT, MUCH_LONGER * former)), longer):
             return False
     return True
 

@@ -15,6 +15,7 @@ MAX_PODS = 40
 NAMESPACES = ("namespace", "exported_namespace", "kubernetes_namespace", "k8s_namespace_name", "destination_service_namespace")
 # how a controller names its pods: hash, ordinal, or both
 POD_REST = re.compile(r"(-[a-z0-9]{1,10})?-[a-z0-9]{5}|-[0-9]{1,4}")
+CODED = re.compile(r'<code>([!=~]+"[^"]*")')
 PLACED = ("pod", "node", "instance")
 
 
@@ -117,6 +118,12 @@ def widen(scope: Scope, found: Found) -> Scope:
     return Scope(scope.namespace, scope.names, pods, tuple(sorted(nodes - {""})), scope.families)
 
 
+def _coded(text: str, codes: list[str]) -> str:
+    """Programs of one namespace name the label of the status code differently: each matcher is made for all names, and a
+    label that a series does not have matches none of its own."""
+    return CODED.sub(lambda m: ",".join(f"{c}{m[1]}" for c in codes), text)
+
+
 def choose(scope: Scope, found: Found, own: Sequence[OwnName] = OWN_NAMES) -> list[Chosen]:
     """The queries to make, in the order of the tables; one per signal name and metric."""
     options, chosen = wanted_labels(scope), []
@@ -126,9 +133,10 @@ def choose(scope: Scope, found: Found, own: Sequence[OwnName] = OWN_NAMES) -> li
             option, sets = fit
             sel = _selector(option, sets, scope)
             text = signal.query.replace("<sel>", sel).replace("<by>", ", ".join(_by(option, sets)))
-            code = next((c for c in CODE_LABELS if any(c in s for s in sets)), "")
-            if "<code>" not in text or code:
-                chosen.append(Chosen(signal.name, signal.metrics[0], text.replace("<code>", code), sel, *_group(signal.metrics[0], sets)))
+            codes = [c for c in CODE_LABELS if any(c in s for s in sets)]
+            if "<code>" not in text or codes:
+                text = _coded(text, codes)
+                chosen.append(Chosen(signal.name, signal.metrics[0], text, sel, *_group(signal.metrics[0], sets)))
     known = {m for s in SIGNALS for m in s.metrics}
     for metric in sorted(set(found.by_metric) - known):
         for name in own_of(scope, own):

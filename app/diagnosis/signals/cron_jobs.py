@@ -28,6 +28,7 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 COMMON = frozenset(
     ["cron", "cronjob", "daily", "hourly", "nightly", "weekly", "monthly", "scheduled", "periodic", "task", "runner", "worker", "service"]
 )
+_JOB_FAILED = re.compile(r"job_?(failed|failing|error)", re.I)
 WORD = 4  # letters: shorter parts of names say nothing
 LATELY = timedelta(hours=2)
 
@@ -90,6 +91,8 @@ def _told(world: World, seen: Seen, where: ObjectRef) -> Found:
 def about(world: World, seen: Seen, alert: Alert) -> bool:
     """Does an alert about the namespace tell of what this CronJob makes? A word of its name in the alert, or an alert about
     something that is old where this is the only CronJob that stands still."""
+    if _JOB_FAILED.search(alert.name):  # tells of one run, not of what the runs make
+        return False
     space = alert.labels.get("namespace") or world.case.target.namespace
     if space != seen.namespace:
         return False

@@ -18,6 +18,10 @@ _OTHER_PROTOCOL = re.compile(
     r"does not implement the grpc health|unknown service grpc.health|Unimplemented|http2: frame too large",
     re.I,
 )
+_REFUSING = re.compile(r":(?P<port>\d{2,5})\b[^:]*: connect: connection refused", re.I)
+# What servers print when they are up: Go, Rust, Node, Python, Tomcat and Spring, Kestrel, Puma, nginx, Vert.x and Quarkus.
+_LISTENS = re.compile(r"\blisten(s|ing)?\b|started on port|\bbound to\b|\brunning (on|at)\b|serving on|initialized with port|server started", re.I)
+_PORT = re.compile(r"(?:[:\s]|port\(?s?\)?[ :=]*)(\d{2,5})\b(?![.:\d])")
 _NO_ANSWER = re.compile(r"connection refused|failed to connect|no route to host", re.I)
 _BAD_REQUEST = re.compile(r"status ?code: 400")  # what TLS servers answer to plain HTTP
 _SLOW = re.compile(r"deadline exceeded|timeout|did not complete within|timed out", re.I)
@@ -49,6 +53,8 @@ def _judge(world: World, pod: Seen, container: JsonObject, which: str) -> Found:
     fault = classify(container, which, message)
     if fault == "failing" and which != "readiness" and impatient(world, pod, container, which, message):
         fault = "too_strict"
+    if fault in ("failing", "too_strict") and _elsewhere(world, pod, message):
+        fault = "wrong_port"
     port = asked_port(probe, container)
     listens = ", ".join(str(p.get("containerPort")) for p in rows(container.get("ports"))) or "none declared"
     facts = {"pod": pod.name, "container": container.get("name"), "port": port, "listens": listens, "message": message, "protocol": protocol(probe)}
@@ -69,6 +75,14 @@ def _judge(world: World, pod: Seen, container: JsonObject, which: str) -> Found:
     yield signal(
         f"{which}_probe_spec", world.workload_of(pod), f"{which} probe of {container.get('name')}: {protocol(probe)} on {port}", shown, None, facts
     )
+
+
+def _elsewhere(world: World, pod: Seen, message: str) -> bool:
+    """A port that refuses while the process says that it listens, and never on this one: it is declared, and nobody is there."""
+    refused = _REFUSING.search(message)
+    told = [str(x) for r in world.readings if r.tool == "get_logs" and r.call.args.get("pod") == pod.name for x in r.result.data.get("lines") or []]
+    ports = {port for line in told if _LISTENS.search(line) for port in _PORT.findall(line)}
+    return refused is not None and bool(ports) and refused["port"] not in ports
 
 
 def _failing(world: World, pod: Seen, container: str, which: str) -> Seen | None:

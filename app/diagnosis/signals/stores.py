@@ -9,7 +9,7 @@ from datetime import datetime
 from statistics import median
 
 from app.diagnosis.kube import is_ready
-from app.diagnosis.reading import Reading
+from app.diagnosis.reading import Reading, rows
 from app.diagnosis.series import Series, Step, when
 from app.diagnosis.signals.metrics import owner
 from app.diagnosis.signals.store_tables import FULL, NAMES, ROWS, Row
@@ -81,7 +81,7 @@ def _grows(row: Row, one: Series) -> Step | None:
 
 
 def _told(world: World, reading: Reading, one: Series, row: Row, change: Step) -> Signal | None:
-    where = _whose(world, one)
+    where = _whose(world, one) or (_broker(world, one) if row.kind == "backlog_grows" else None)
     if where is None or (row.kind == "peers_unseen" and not _all_run(world, where)):
         return None
     group = next((one.labels[k] for k in GROUPS if one.labels.get(k)), "")
@@ -117,6 +117,18 @@ def _whose(world: World, one: Series) -> ObjectRef | None:
         if namespace and (found := re.fullmatch(form, pod)):
             return ObjectRef(kind=kind, namespace=namespace, name=found[1])
     return None
+
+
+def _broker(world: World, one: Series) -> ObjectRef | None:
+    """Exporters of brokers stand apart and name no pod of theirs: the workload of the namespace that runs the image of that
+    kind, else who takes from the queue, else what the alert is about."""
+    family, space = one.name.split("_")[0].lower(), one.labels.get("namespace", "")
+    for pod in world.of("Pod"):
+        images = " ".join(str(c.get("image")) for c in rows(pod.at("spec", "containers"))).lower()
+        if space in ("", pod.namespace) and family in images and "exporter" not in images:
+            return world.workload_of(pod)
+    group = next((one.labels[k] for k in GROUPS if one.labels.get(k)), "")
+    return _consumer(world, group) or (world.case.target.workload if world.case.target.workload.name else None)
 
 
 def _all_run(world: World, where: ObjectRef) -> bool:
