@@ -10,7 +10,19 @@ from app.diagnosis import asked_elsewhere
 from app.diagnosis.enough import is_measured
 from app.diagnosis.entrance_leads import entrances, far, follows_controller
 from app.diagnosis.kube import is_unhealthy, statuses
-from app.diagnosis.leads import Ask, effect_logs, failing_logs, full_nodes, log_hangs, log_of, memory_history, named_in_errors, node_events, unit_logs
+from app.diagnosis.leads import (
+    Ask,
+    effect_logs,
+    failing_logs,
+    full_nodes,
+    log_hangs,
+    log_of,
+    memory_history,
+    named_in_errors,
+    node_events,
+    told_with,
+    unit_logs,
+)
 from app.diagnosis.leads_stores import follows_work, said_of_store, store_leads
 from app.diagnosis.network_leads import about_network, network, retransmits, served
 from app.diagnosis.node_leads import machines
@@ -122,6 +134,7 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
     yield from logs[:LOGS_PER_ROUND]
     yield from [log_of(pod, "read what the one that is asked for says") for pod in _asked_pods(world, found)][:LOGS_PER_ROUND]
     if _unsure(ranked):
+        yield from told_with(world)
         yield from named_in_errors(world, found)
         yield from store_leads(world, found)
         yield from list(failing_logs(world, found))[:LOGS_PER_ROUND]

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from app.diagnosis.kube import matches
 from app.diagnosis.reading import Seen, rows
 
-ADDRESS = re.compile(r"(?<![-\w.])([a-z0-9][-a-z0-9]*)(?::|\.([a-z0-9][-a-z0-9]*)(?![-\w]))")  # `store:` or `store.shop`
+# `store:`, `store.shop` or `store.shop.svc`; a third label that is not `svc` makes it a host of the world outside.
+ADDRESS = re.compile(r"(?<![-\w.])([a-z0-9][-a-z0-9]*)(?::|\.([a-z0-9][-a-z0-9]*)(?![-\w]|\.(?!svc\b)\w))")
 Names = dict[tuple[str, str], set[str]]  # (namespace, name of a Service) -> the workloads behind it
 
 

@@ -79,6 +79,11 @@ def far(world: World, found: tuple[Signal, ...]) -> Iterator[Ask]:
     failing = list(dict.fromkeys(s.object for s in found if s.kind in UNHEARD))
     for space in list(dict.fromkeys(space for w in failing for space, _ in far_services(world, w)))[:FAR]:
         yield Ask("check_network_policies", {"namespace": space}, "see whether a network policy there keeps callers of other namespaces out")
+    told = list(dict.fromkeys(s.object for s in found if s.kind in ("log_connection_refused", "log_timeout")))
+    for space in list(dict.fromkeys(space for w in told for space, _ in far_services(world, w)))[:FAR]:
+        yield Ask("check_pods", {"namespace": space}, "see whether those there run")
+        if any(p.namespace == space and world.in_trouble(p) for p in world.of("Pod")):
+            yield Ask("check_events", {"namespace": space}, "see what the control plane says of those there")
     asked = [asked_in(host_of(s), s.object.namespace) for s in found if s.kind == "log_dns_failure"]
     for space in list(dict.fromkeys(space for name, space in asked if name))[:FAR]:
         yield Ask("check_services", {"namespace": space}, "see whether there is a Service of the name that does not resolve")

@@ -13,6 +13,7 @@ from app.diagnosis.reading import Seen, dig
 from app.diagnosis.world import World
 from app.domain.case import Signal
 from app.domain.frozen import JsonObject
+from app.domain.resolver import resolve
 from app.domain.target import ObjectRef
 
 MASTERS = 3  # of a control plane, as many as there usually are
@@ -56,6 +57,9 @@ def unit_logs(world: World, found: Iterable[Signal]) -> Iterator[Ask]:
     for node, unit in asked:
         args: JsonObject = {"node": node, "unit": unit, "minutes": DAY, "limit": LINES, "newest": True}
         yield Ask("search_logs", args, f"read what is logged of {unit} on the node")
+        if unit == "kubelet" and node not in known:  # the manager's own lines are of another unit in most stores (init.scope)
+            said: JsonObject = {"node": node, "contains": "kubelet.service", "minutes": DAY, "limit": LINES, "newest": True}
+            yield Ask("search_logs", said, "read what systemd says of it")
 
 
 def node_events(found: Iterable[Signal]) -> Iterator[Ask]:
@@ -127,6 +131,16 @@ def failing_logs(world: World, found: Iterable[Signal]) -> Iterator[Ask]:
     for pods in (world.pods_of(w) for w in last):
         if pods and not any(world.has_log(p) for p in pods) and not log_hangs(world, pods[-1]):
             yield log_of(pods[-1], "read what the one that answers with errors says")
+
+
+def told_with(world: World) -> Iterator[Ask]:
+    """What alerts of the same group name in other namespaces: its pods, and what the one that is named says."""
+    refs = [resolve(a).ref for a in world.case.alerts[1:]]
+    for ref in [r for r in refs if r.namespace not in ("", world.case.target.namespace)][:NAMED]:
+        yield Ask("check_pods", {"namespace": ref.namespace}, "see the pods that another alert of the group is about")
+        pods = [p for p in world.of("Pod") if p.namespace == ref.namespace and ref.name in (p.name, world.workload_of(p).name)]
+        if pods and not any(world.has_log(p) for p in pods) and not log_hangs(world, pods[0]):
+            yield log_of(pods[0], "read what the one says that another alert of the group is about")
 
 
 def named_in_errors(world: World, found: Iterable[Signal]) -> Iterator[Ask]:

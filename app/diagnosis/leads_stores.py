@@ -70,7 +70,7 @@ def _named(world: World) -> set[str]:
         if pod.namespace == world.case.target.namespace:
             values = [str(v.get("value") or "") for c in rows(pod.at("spec", "containers")) for v in rows(c.get("env"))]
             found |= {space for value in values for _, space in ADDRESS.findall(value) if space}
-    return {s for s in found if s not in ("svc", "com", "net", "org", "io", "local", "internal")}
+    return found - TOP_LEVEL - {"svc"}
 
 
 def _takers(world: World, found: list[Signal]) -> Iterator[Ask]:
@@ -82,6 +82,7 @@ def _takers(world: World, found: list[Signal]) -> Iterator[Ask]:
         pods = {w.name: world.pods_of(w) for p in world.of("Pod") if (w := world.workload_of(p)).name in names}
         if group not in pods and any(n not in pods for n in names):
             yield from _placed(world, names)
+            yield from _podless(world, [n for n in names if n not in pods])
         takers = [group] if group in pods else [n for n in names if n in pods]
         for taker in [*takers, *([one.object.name] if one.object.kind == "Deployment" else [])]:
             for pod in [p for p in pods.get(taker, []) if not log_hangs(world, p)][:1]:
@@ -99,6 +100,14 @@ def _placed(world: World, names: list[str]) -> Iterator[Ask]:
     spaces = sorted({o.labels.get("namespace", "") for r, o in world.series if r.call.args.get("query") == text} - {""})
     for space in spaces[:2]:
         yield Ask("check_pods", {"namespace": space}, "see the pods of those that call it")
+
+
+def _podless(world: World, names: list[str]) -> Iterator[Ask]:
+    """Takers of which no pod is left: the controllers of their namespace say why."""
+    for space in sorted({p.namespace for p in world.of("Pod") if world.workload_of(p).name in set(world.callees)}):
+        if names and space != world.case.target.namespace and world.has_read("check_pods", space):
+            yield Ask("check_events", {"namespace": space}, "see why one that takes the work has no pod")
+            yield Ask("check_workloads", {"namespace": space}, "see why one that takes the work has no pod")
 
 
 def _logs_come(world: World) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.diagnosis.edges import ADDRESS
 from tests.diagnosis.offline import Offline
 from tests.diagnosis.scenes import NOW, Scene, add_workload, ago, shop
 
@@ -137,9 +138,25 @@ def far_store(scene: Scene, peer: dict[str, Any]) -> None:
     [
         ({"podSelector": {"matchLabels": {"app": "cart"}}}, True),
         ({"podSelector": {}, "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}}, False),
+        ({"podSelector": {"matchLabels": {"role": "worker"}}, "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}}, True),
+        ({"podSelector": {"matchLabels": {"app": "cart"}}, "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}}, False),
     ],
 )
 def test_a_policy_where_the_callee_lives_keeps_callers_of_other_namespaces_out(peer: dict[str, Any], blocked: bool, tmp_path: Path) -> None:
     scene = shop()
     far_store(scene, peer)
     assert (first(tmp_path, scene) == ("network_policy_blocks", "NetworkPolicy/data/vault-access")) is blocked
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("store:5432", [("store", "")]),
+        ("redis://store.data:6379/0", [("store", "data")]),
+        ("http://store.data.svc.cluster.local/x", [("store", "data")]),
+        ("https://api.bank.example/v1", []),
+        ("shop.example.com:443", []),
+    ],
+)
+def test_an_address_with_a_third_label_that_is_not_svc_names_no_namespace(value: str, found: list[tuple[str, str]]) -> None:
+    assert [pair for pair in ADDRESS.findall(value) if pair[0] not in ("http", "https", "redis")] == found

@@ -60,6 +60,19 @@ def test_a_kubelet_that_cannot_start_is_told_by_its_last_words(unit: str, line: 
     assert named(tmp_path, away, unit_log("worker-b", unit, "I starting", line))[0] == cause
 
 
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        ("worker-b systemd[1]: Stopped kubelet.service - kubelet: The Kubernetes Node Agent.", "kubelet_unavailable"),
+        ("worker-b systemd[1]: Started kubelet.service - kubelet: The Kubernetes Node Agent.", "node_not_ready"),
+    ],
+)
+def test_a_kubelet_that_somebody_stopped_is_told_by_the_lines_of_systemd(line: str, cause: str, tmp_path: Path) -> None:
+    stopping = "worker-b systemd[1]: Stopping kubelet.service - kubelet: The Kubernetes Node Agent..."
+    quiet = unit_log("worker-b", "kubelet", 'I kubelet.go:2412] "SyncLoop ADD" source="api"')
+    assert named(tmp_path, away, quiet, unit_log("worker-b", "systemd", stopping, line))[0] == cause
+
+
 def clocked(offset: float, sync: int) -> Change:
     def change(s: Scene) -> None:
         for node, here in (("worker-a", True), ("worker-b", False)):

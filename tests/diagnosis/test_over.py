@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from app.domain.verdict import Verdict, VerdictState
 from tests.diagnosis.offline import Offline
 from tests.diagnosis.scenes import NS, Scene, ago, shop
@@ -63,3 +65,12 @@ def test_old_complaints_of_a_pod_that_is_not_ready_still_count(tmp_path: Path) -
     scene.labels = WATCHED
     scene.says(refused(range(25, 15, -1)) + "".join(f"{ago(m)} INFO waiting\n" for m in range(14, 0, -1)))
     assert "dependency_unavailable" in {h.cause for h in verdict_of(scene, tmp_path).hypotheses}
+
+
+@pytest.mark.parametrize(("restarts", "minutes", "well"), [(1, 40, True), (1, 12, False), (4, 40, False)])
+def test_one_exit_after_days_of_service_is_over_when_half_an_hour_has_passed(restarts: int, minutes: float, well: bool, tmp_path: Path) -> None:
+    scene = shop()
+    restarted(scene, minutes, ran=5000)
+    scene.status()["lastState"]["terminated"] |= {"reason": "Error", "exitCode": 1}
+    scene.status()["restartCount"] = restarts
+    assert (verdict_of(scene, tmp_path).state is VerdictState.NOT_A_PROBLEM) is well

@@ -88,7 +88,7 @@ def _feed(world: World, backlog: Signal) -> None:
     """Whoever takes from the queue is who lets it grow: its trouble shows on the broker."""
     broker = ObjectRef.parse(str(backlog.facts["broker"]))
     brokers = {str(broker), f"Service/{broker.namespace}/{broker.name}"}
-    for pod in world.of("Pod"):
-        workload = world.workload_of(pod)
+    podless = [ObjectRef(kind=k, namespace=w.namespace, name=w.name) for k in ("Deployment", "StatefulSet") for w in world.of(k)]
+    for workload in (*map(world.workload_of, world.of("Pod")), *podless):
         if workload == backlog.object or (backlog.object == broker and broker.name in world.callees.get(workload.name, ())):
             world.feeds.setdefault(str(workload), set()).update(brokers)

@@ -17,6 +17,7 @@ from app.domain.log_times import moment_of
 from app.domain.target import ObjectRef
 
 LABELS = ("component", "k8s-app", "app.kubernetes.io/component", "app.kubernetes.io/name", "app")
+SYSTEM, SCHEDULER = "kube-system", "kube-scheduler"
 ROLES = ("kube-scheduler", "kube-controller-manager", "etcd", "kube-apiserver", "kube-proxy")
 SPACES = re.compile(r"kube-system|openshift-.*")
 PLANE = re.compile(
@@ -103,6 +104,7 @@ _ERROR = re.compile(r"^[EF]\d{4} |\b(error|err=|fatal|failed|panic)\b|err=", re.
 def find(world: World) -> Found:
     for pod in world.of("Pod"):
         yield from _pod(world, pod)
+    yield _absent(world)
     for reading in world.readings:
         if reading.tool in ("get_logs", "search_logs") and _speaker(world, reading) in SPEAKERS:
             yield from _log(world, reading)
@@ -137,6 +139,22 @@ def _pod(world: World, pod: Seen) -> Found:
     facts = {"unit": role, "node": node, "pod": pod.name, "reason": claim}
     source = cite(pod.reading, (pod.name, "waiting"), (pod.name, "ready 0/"), (pod.name, "ready"), (pod.name,))
     yield signal(kind, place(kind, role, node), claim, source, moment(ready.get("lastTransitionTime")), facts)
+
+
+def _absent(world: World) -> Signal | None:
+    """Pods wait for a node, the other parts run as static pods (kubeadm's way), and of the scheduler there is none on any node."""
+    parts = {role_of(p): p for p in world.of("Pod") if p.namespace == SYSTEM and role_of(p) not in ("", "kube-proxy")}
+    waits = any(p.at("status", "phase") == "Pending" and not p.at("spec", "nodeName") for p in world.of("Pod"))
+    if not waits or not world.has_read("check_pods", SYSTEM) or not {"kube-apiserver", "kube-controller-manager"} <= set(parts):
+        return None
+    if SCHEDULER in parts:
+        return None
+    beside = parts["kube-controller-manager"]
+    node = str(beside.at("spec", "nodeName") or "")
+    claim = f"No pod of {SCHEDULER} runs on any node; the other parts of the control plane do, on {node}"
+    kind = UNITS[SCHEDULER]
+    facts = {"unit": SCHEDULER, "node": node, "reason": claim}
+    return signal(kind, place(kind, SCHEDULER, node), claim, cite(beside.reading, (beside.name, "ready"), (beside.name,)), None, facts)
 
 
 def _node_away(world: World, name: str) -> bool:

@@ -99,6 +99,7 @@ TEMPLATES = (
         r"could not resolve host:? (?P<host4>[\w.-]+)|UnknownHostException:? (Failed to resolve '|failed to resolve \")?(?P<host5>[\w.-]+)",
         r"\b(?P<host6>[\w.-]+) could not be resolved \(\d",
         r"name or service not known|temporary failure in name resolution|\bNXDOMAIN\b",
+        r"\bDNS resolution fail(ed|ure)\b|dns_resolution_failure",  # Envoy, gRPC
     ),
     _t("log_connections_exhausted", "no free connection is left", *PATTERNS["log_connections_exhausted"]),
     _t("log_connection_refused", "a peer refuses or does not answer", *UNREACHED),

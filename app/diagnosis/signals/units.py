@@ -27,12 +27,13 @@ _FAILED = re.compile(
 
 def find(world: World) -> Found:
     for reading in world.readings:
-        if reading.tool == "search_logs" and reading.call.args.get("node") and reading.call.args.get("unit"):
-            yield from _unit(reading)
+        about = str(reading.call.args.get("unit") or reading.call.args.get("contains") or "")
+        if reading.tool == "search_logs" and reading.call.args.get("node") and about:
+            yield from _unit(reading, about.removesuffix(".service"))
 
 
-def _unit(reading: Reading) -> Found:
-    node, unit = str(reading.call.args["node"]), str(reading.call.args["unit"]).removesuffix(".service")
+def _unit(reading: Reading, unit: str) -> Found:
+    node = str(reading.call.args["node"])
     line = _down([str(x) for x in reading.result.data.get("lines") or []])
     kind = UNITS.get(unit)
     if kind is not None and line:
