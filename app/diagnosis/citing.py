@@ -11,6 +11,7 @@ from app.domain.verdict import Evidence, Level
 
 MOST = 12  # quotes of a verdict: more are not read
 PER_CAUSE = 8
+WITNESSES = frozenset({"said_since", "pressed"})
 VAGUE = frozenset({"log_error", "last_words"})  # where the same log says it better
 
 
@@ -25,6 +26,8 @@ def cited(candidate: Candidate) -> list[Signal]:
         if key not in kinds:
             kinds.add(key)
             first.append(signal)
+    said = [s for s in every if s.kind in WITNESSES]
+    first = [s for s in first if s not in said][: PER_CAUSE - len(said)] + said
     rest = [s for s in every if s not in first]
     chosen: dict[str, Signal] = {}
     for signal in [*first, *rest]:

@@ -10,6 +10,7 @@ from app.diagnosis.narrative import cut, impact, line, mechanism, onset, short, 
 from app.diagnosis.ranking import Candidate, leaders
 from app.diagnosis.setting_aside import not_checked, ruled_out, set_aside
 from app.diagnosis.spread import spread
+from app.diagnosis.witnesses import with_witnesses
 from app.diagnosis.world import World
 from app.domain.case import Signal
 from app.domain.verdict import Action, Evidence, Hypothesis, Moment, NotChecked, Verdict, VerdictState
@@ -60,7 +61,7 @@ def _named(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ...
     others = tuple(c for c in ranked if c not in leading and c.confidence >= 0.2 and not c.beaten_by)[:ALTERNATIVES]
     unread = not_checked(world)
     graded = stated(world, (*leading, *others), len(leading), _silent(unread))
-    named, others = graded[: len(leading)], graded[len(leading) :]
+    named, others = tuple(with_witnesses(world, c) for c in graded[: len(leading)]), graded[len(leading) :]
     first = named[0]
     state = VerdictState.CONFIRMED if first.confidence >= CONFIRMED and not first.untrusted else VerdictState.LIKELY
     quotes, ids = evidence(world, (*named, *others))
