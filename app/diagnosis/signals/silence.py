@@ -28,7 +28,8 @@ _LOCKS = re.compile(
 
 
 def join(world: World, found: tuple[Signal, ...]) -> Iterator[Signal]:
-    piled = {str(s.object) for s in found if s.kind in ("backlog_grows", "log_consumer_lag")}
+    piled = {str(s.object) for s in found if s.kind == "backlog_grows"}  # one that says itself that it is behind is not silent
+    piled -= {str(s.object) for s in found if s.kind == "log_consumer_lag"}
     stopped = {str(s.object) for s in found if s.kind == "traffic_fell" and _to_nothing(s)}
     for reading in world.readings:
         pod = next((p for p in world.of("Pod") if p.name == reading.result.data.get("pod")), None) if reading.tool == "get_logs" else None
