@@ -28,7 +28,8 @@ MEASURED = STORED | {"pool_waits", "collecting_rose"}
 PILED = frozenset({"backlog_grows", "log_consumer_lag"})
 _ALERT = re.compile(
     r"queue|lag\b|lags|lagging|replica(tion)?|standby|backlog|consumer|broker|partition|pool|connection|database|query|queries|"
-    r"postgres|pg_|patroni|mysql|mariadb|mongo|redis|valkey|kafka|rabbit|pulsar|nats|sql|oracle|cassandra|elastic|deliver|message",
+    r"postgres|pg_|patroni|mysql|mariadb|mongo|redis|valkey|kafka|rabbit|pulsar|nats|sql|oracle|cassandra|elastic|deliver|message|"
+    r"bouncer|galera|cockroach|vitess",
     re.I,
 )
 
