@@ -24,7 +24,7 @@ SHOWN = frozenset({"latency_rose", "errors_rose", "readiness_failing", "log_slow
     {"log_read_only_database", "log_consumer_lag", "log_replication_lag", "log_broker_partition", "log_collecting", "log_timeout"}
 )
 STORED = frozenset({"replica_lags", "backlog_grows", "peers_unseen", "writes_refused", "connections_full", "connections_refused", "queries_slow"})
-MEASURED = STORED | {"pool_waits", "collecting_rose"}
+MEASURED = STORED | {"pool_waits", "collecting_rose", "throttling_rose"}
 PILED = frozenset({"backlog_grows", "log_consumer_lag"})
 _ALERT = re.compile(
     r"queue|lag\b|lags|lagging|replica(tion)?|standby|backlog|consumer|broker|partition|pool|connection|database|query|queries|"

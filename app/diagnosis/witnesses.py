@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
+from app.diagnosis.citing import cited
 from app.diagnosis.ranking import Candidate
 from app.diagnosis.reading import Reading
 from app.diagnosis.world import RECENT, World, cite, signal
@@ -31,8 +32,7 @@ _SHORT = re.compile(r"NodeHas(InsufficientMemory|DiskPressure|InsufficientPID)|T
 
 
 def with_witnesses(world: World, leader: Candidate) -> Candidate:
-    known = {s.quote for s in (*leader.signals, *leader.explains)}
-    forms = {_form(q) for q in known}
+    forms = {_form(s.quote) for s in cited(leader)}
     told: list[Signal] = []
     for one in _told(world, leader):
         if _form(one.quote) not in forms and len(told) < MOST:
