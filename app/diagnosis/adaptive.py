@@ -115,7 +115,7 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
         yield Ask("get_metrics", {"namespace": namespace}, "see which callee became slow first")
     if kinds & {"latency_rose", "errors_rose"} and not _knows_neighbours(world):
         yield Ask("get_service_map", {"namespace": namespace}, "see who calls whom, and which calls became slow or fail")
-    fails = "errors_rose" in kinds and not about_network(world)  # who fails says why; networks are measured where nobody does
+    fails = _fails(world, kinds)
     if fails and _unsure(ranked):
         yield from list(failing_logs(world, found))[: LOGS_PER_ROUND if kinds & UNHEARD == {"errors_rose"} else 1]
     yield from () if fails else _paths(world, kinds)
@@ -143,6 +143,12 @@ def _follow(world: World, found: tuple[Signal, ...], ranked: tuple[Candidate, ..
     yield from effect_logs(world, ranked)
     yield from memory_history(world)
     yield from _releases(world, kinds, namespace)
+
+
+def _fails(world: World, kinds: set[str]) -> bool:
+    """Who fails says why; networks are measured where nobody does, or where all that is heard is that answers are late."""
+    late_only = {k for k in kinds if k.startswith("log_")} - {"log_error"} == {"log_timeout"}
+    return "errors_rose" in kinds and not late_only and not about_network(world)
 
 
 def _releases(world: World, kinds: set[str], namespace: str) -> Iterator[Ask]:

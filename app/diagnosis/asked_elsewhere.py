@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 from app.diagnosis.leads import Ask
+from app.diagnosis.signals.certificates import DATES_QUERY
 from app.diagnosis.signals.operators import KINDS
 from app.diagnosis.world import World
 from app.domain.case import Signal
@@ -13,6 +14,7 @@ SOURCES = {"check_http": "http", "check_argocd": "argocd", "check_github_deploym
 WAYS_IN = 2
 DELIVERY = re.compile(r"argo|gitops|out.?of.?sync|flux|kustomiz|helm.?release|reconcil|sync.?(fail|status)", re.I)
 _CERTIFICATE = re.compile(r"cert|ssl|tls|probe|blackbox|ingress|gateway|httproute", re.I)
+_DATED = re.compile(r"cert|ssl|tls", re.I)
 # alerts of the lifecycle manager's own metrics, and names people give such alerts; other operators' own troubles are not its
 _OPERATORS = re.compile(r"^csv|olm|install.?plan|cluster.?extension|(cluster.?catalog|catalog.?source)|operator.?(install|upgrade|lifecycle)", re.I)
 _TOLD = frozenset({"log_certificate_expired", "log_certificate_untrusted"})
@@ -20,6 +22,8 @@ _TOLD = frozenset({"log_certificate_expired", "log_certificate_untrusted"})
 
 def ways_in(world: World, found: tuple[Signal, ...]) -> Iterator[Ask]:
     """The hosts of Ingresses that were read, where a certificate or a way in is in doubt."""
+    if any(_DATED.search(a.name) for a in world.case.alerts):
+        yield Ask("query_prometheus", {"query": DATES_QUERY}, "see until when certificates are valid")
     if any(_CERTIFICATE.search(a.name) for a in world.case.alerts) or any(s.kind in _TOLD for s in found):
         for ingress in world.of("Ingress")[:WAYS_IN] if not _made(world, "check_http") else ():
             args = {"namespace": ingress.namespace, "service": ingress.name}

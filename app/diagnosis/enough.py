@@ -7,6 +7,7 @@ alert whose name says nothing that we can check gets no all-clear, unless its ow
 import re
 from typing import NamedTuple
 
+from app.diagnosis.signals.certificates import DATES, dated
 from app.diagnosis.world import World
 from app.domain.alert import Alert
 from app.domain.case import Signal
@@ -43,6 +44,7 @@ SUBJECTS = (
     _about(r"prometheus|alertmanager|rule\b|scrape|target\b|tsdb", "check_targets", "check_rules", series=r"prometheus|alertmanager|\bup\b"),
     _about(r"argo|flux|git ops|sync\b|helm|kustomiz|drift", "check_argocd", "check_github_deployments"),
     _about(r"dns|name resol", series=r"coredns|dns"),
+    _about(r"absent\b|no data\b", series=r"\bup\b"),  # what would make the series is scraped, and answers
     _about(r"etcd|kube api|api server|apiserver|controller manager|scheduler\b", series=r"etcd|apiserver|scheduler|workqueue|\bup\b"),
     _about(r"network|packet|receive err|transmit err|retransmi", series=r"network|retrans|rtt|netstat|ping|any"),
     _about(r"memory|oom", "describe_pod", series=r"memory|any"),
@@ -54,6 +56,7 @@ SUBJECTS = (
         "check_pods",
     ),
 )
+_VERSIONS = re.compile(r"version (mismatch|skew)")
 SECOND_VIEW = frozenset({"check_events", "check_workloads", "check_services", "check_nodes", "get_metrics"})
 
 
@@ -67,13 +70,26 @@ def enough(world: World, found: tuple[Signal, ...]) -> bool:
     over = any(s.kind == "alert_condition_over" for s in found)
     if world.case.target.ref.kind == "Node":
         return "check_nodes" in tools and (not is_measured(world) or "check_pods" in tools)  # what suffers are the node's pods
+    if world.case.target.ref.kind == "Cluster" and all(_VERSIONS.search(_words(a)) for a in world.case.alerts):
+        return "check_events" in tools and _one_upgrade(world)  # versions are those of nodes: no pod tells of them
     if not (over or all(_looked_at(world, alert, tools) for alert in world.case.alerts)):
         return False
     return bool("check_pods" in tools and SECOND_VIEW & tools) or (is_measured(world) and "get_metrics" in tools)
 
 
+def _one_upgrade(world: World) -> bool:
+    """Every node was read, is ready (else there were a signal), and their kubelets are at most one minor version apart."""
+    said = [str(n.at("status", "nodeInfo", "kubeletVersion") or "") for n in world.of("Node")]
+    minors = [int(m[1]) for text in said if (m := re.match(r"v?1\.(\d+)", text))]
+    return bool(minors) and len(minors) == len(said) and max(minors) - min(minors) <= 1
+
+
+def _words(alert: Alert) -> str:
+    return " ".join(part.lower() for part in _SPLIT.split(alert.name) if part)
+
+
 def _looked_at(world: World, alert: Alert, tools: set[str]) -> bool:
-    name = " ".join(part.lower() for part in _SPLIT.split(alert.name) if part)
+    name = _words(alert)
     about = [s for s in SUBJECTS if s.words.search(name)]
     narrow = any(s.series not in ("", "any") and _shown(world, s.series) for s in about)  # what it measures was read by its own name
     return bool(about) and all(s.tools & tools or _shown(world, s.series) or (narrow and s.series == "any") for s in about)
@@ -83,6 +99,8 @@ def _shown(world: World, wanted: str) -> bool:
     if not wanted:
         return False
     measured = [(r, one) for r, one in world.series if one.values]
+    if "x509" in wanted:  # the dates of other certificates say nothing of this one
+        measured = [(r, one) for r, one in measured if one.name not in DATES] + dated(world)
     if "any" in wanted and any(r.tool == "get_metrics" for r, _ in measured):
         return True
     return any(re.search(wanted, f"{one.name} {one.of} {one.query or r.call.args.get('query', '')}", re.I) for r, one in measured)

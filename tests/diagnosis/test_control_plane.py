@@ -145,3 +145,16 @@ def test_with_all_parts_well_an_alert_about_them_names_no_cause(tmp_path: Path) 
         scene.logs[part(scene, role, KUBEADM, ready=True)] = "I0304 09:57:00.1 1 healthz.go:280] ok"
     scene.labels = {"alertname": "KubeAPIErrorBudgetBurn"}
     assert first(verdict_of(tmp_path, scene)) == ("", "")
+
+
+@pytest.mark.parametrize("parts", [(), ("kube-scheduler",)])
+def test_a_scheduler_that_is_gone_from_among_the_parts_is_named_when_pods_wait_without_a_word(parts: tuple[str, ...], tmp_path: Path) -> None:
+    scene = shop()
+    scene.objects["Pod"] = [p for p in scene.objects["Pod"] if "scheduler" not in p["metadata"]["name"]]
+    for role in ("etcd", "kube-apiserver", "kube-controller-manager", *parts):
+        part(scene, role, KUBEADM, ready=True)
+    scene.metrics.clear()
+    scene.pending("")
+    scene.labels = {"alertname": "KubePodNotReady", "namespace": "shop", "pod": scene.pod()["metadata"]["name"]}
+    found = first(verdict_of(tmp_path, scene))
+    assert (found == ("scheduler_unavailable", "Node//control")) is not bool(parts)

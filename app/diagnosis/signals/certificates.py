@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from app.diagnosis.kube import matches, moment
 from app.diagnosis.reading import Reading, Seen, dig, rows
+from app.diagnosis.series import Series
 from app.diagnosis.world import Found, World, cite, signal
 from app.domain.frozen import JsonObject
 from app.domain.target import ObjectRef
@@ -21,6 +22,11 @@ DISTRUSTED = {
 }
 # cert-manager renews when a third of the life is left (its default renewBefore), public rules warn at 7 to 30 days
 SOON_DAYS, SOON_SHARE = 14, 1 / 3
+# cert-manager, blackbox exporter, ssl exporter, x509-certificate-exporter: seconds since 1970 at which a certificate ends
+DATES = ("certmanager_certificate_expiration_timestamp_seconds", "probe_ssl_earliest_cert_expiry", "ssl_cert_not_after", "x509_cert_not_after")
+DATES_QUERY = f'{{__name__=~"{"|".join(DATES)}"}}'
+NAMED_BY = ("name", "certificate", "secret_name", "instance", "subject_CN", "cn")
+DAY = 86_400
 _ASKED = re.compile(r"cert|ssl|tls", re.I)
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 
@@ -29,6 +35,26 @@ def find(world: World) -> Found:
     for reading in world.readings:
         for row in reading.items("probes") if reading.tool == "check_http" else ():
             yield from _of(world, reading, row)
+    yield from _measured(world)
+
+
+def _measured(world: World) -> Found:
+    """Dates that exporters keep, where an alert is about certificates; of the certificate that the alert names, if it names one."""
+    for reading, one in dated(world) if any(_ASKED.search(a.name) for a in world.case.alerts) else ():
+        left = (one.values[-1][1] - world.now.timestamp()) / DAY
+        if left < SOON_DAYS:
+            what = next((one.labels[k] for k in NAMED_BY if one.labels.get(k)), "a certificate")
+            kind = "endpoint_certificate_expired" if left <= 0 else "endpoint_certificate_expiring"
+            claim = f"The certificate {what} {'ended' if left <= 0 else 'ends'} {abs(left):.1f} days {'ago' if left <= 0 else 'from now'}"
+            facts = {"pod": f"the endpoint {what}", "ended": f"{left:.1f} days from now"}
+            yield signal(kind, world.case.target.workload, claim, cite(reading, (one.name, what), (one.name,)), None, facts)
+
+
+def dated(world: World) -> list[tuple[Reading, Series]]:
+    """Series of dates; only those of what the alerts name, where they name something."""
+    told = {str(a.labels[k]) for a in world.case.alerts for k in NAMED_BY if a.labels.get(k)}
+    found = [(r, one) for r, one in world.series if one.name in DATES and one.values]
+    return [(r, one) for r, one in found if not told or told & set(one.labels.values())]
 
 
 def _of(world: World, reading: Reading, row: JsonObject) -> Found:
