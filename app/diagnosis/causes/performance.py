@@ -49,7 +49,7 @@ RULES = (
             "released_before_onset": 0.1,
             "callee_slow_too": 0.25,
             "caller_slower": 0.25,
-            "errors_rose": 0.15,  # what a network only delays does not fail
+            "errors_rose": 0.11,  # what a network only delays does not fail, unless callers give up
         },
         explains=DOWNSTREAM,
         actions=("show_pods_wide", "show_use"),
