@@ -1,6 +1,5 @@
 """Assessment -> verdict: the state, the leaders with their evidence, what was ruled out, set aside and not checked."""
 
-
 from app.diagnosis.actions import actions_for
 from app.diagnosis.citing import cited, evidence
 from app.diagnosis.confidence import CONFIRMED, all_clear, stated
