@@ -229,7 +229,8 @@ def _asked_pods(world: World, found: tuple[Signal, ...]) -> list[Seen]:
 
 
 def _target_logs(world: World) -> Iterator[Ask]:
-    """The log of a pod of the target; of those that nobody calls (where users enter) when the target is a namespace."""
+    """The log of a pod of the target, and of its other pods at once where that said nothing; of those that nobody calls (where
+    users enter) when the target is a namespace."""
     target: ObjectRef = world.case.target.workload
     pods = world.pods_of(target) or [p for p in world.of("Pod") if p.name == target.name]
     if not pods and target.kind == "Service":
@@ -237,9 +238,9 @@ def _target_logs(world: World) -> Iterator[Ask]:
     if not pods and world.callees:
         entries = [c for c in world.callees if not world.callers_of(c)]
         pods = [p for p in world.of("Pod") if world.workload_of(p).name in entries]
-    for pod in [p for p in pods if not log_hangs(world, p)][:3]:
-        if world.has_log(pod):
-            return
-        if not world.asked_log(pod):
-            yield log_of(pod, "read what the target logs")
-            return
+    chosen = [p for p in pods if not log_hangs(world, p)][:3]
+    if any(world.has_log(p) for p in chosen):
+        return
+    unasked = [p for p in chosen if not world.asked_log(p)]
+    for pod in unasked if len(unasked) < len(chosen) else unasked[:1]:
+        yield log_of(pod, "read what the target logs")
