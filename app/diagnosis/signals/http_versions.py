@@ -30,15 +30,14 @@ GOT_FIRST = re.compile(
 
 
 def find(world: World) -> Found:
-    logs = [r for r in world.readings if r.tool == "get_logs"]
-    for service in world.of("Service") if logs else ():
+    lines = [(r, x) for r in world.readings if r.tool == "get_logs" for x in _lines(r)]
+    told = {pattern: [(r, x) for r, x in lines if pattern.search(x)] for pattern in (GOT_SECOND, GOT_FIRST)}
+    for service in world.of("Service") if any(told.values()) else ():
         for port in rows(service.at("spec", "ports")):
             said = str(port.get("appProtocol") or port.get("name") or "")
             pattern = GOT_SECOND if _SECOND.fullmatch(said) else GOT_FIRST if _FIRST.fullmatch(said) or not said else None
             if pattern:
-                yield from _told(
-                    world, service, port, [(r, x) for r in logs for x in _lines(r) if pattern.search(x) and _about(world, r, x, service)]
-                )
+                yield from _told(world, service, port, [(r, x) for r, x in told[pattern] if _about(world, r, x, service)])
 
 
 def _lines(reading: Reading) -> list[str]:
