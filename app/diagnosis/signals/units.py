@@ -26,15 +26,34 @@ _FAILED = re.compile(
 
 
 def find(world: World) -> Found:
-    for reading in world.readings:
-        about = str(reading.call.args.get("unit") or reading.call.args.get("contains") or "")
-        if reading.tool == "search_logs" and reading.call.args.get("node") and about:
-            yield from _unit(reading, about.removesuffix(".service"))
+    """What others say of a unit, found by its name, counts only where its own log says nothing of starts and stops: a start does
+    not always bear the name."""
+    asked = [r for r in world.readings if r.tool == "search_logs" and r.call.args.get("node")]
+    own = {(r.call.args["node"], _name(r.call.args["unit"])) for r in asked if r.call.args.get("unit") and _told(_lines(r))}
+    for reading in asked:
+        args = reading.call.args
+        if args.get("unit"):
+            yield from _unit(reading, _name(args["unit"]))
+        elif args.get("contains") and (args["node"], _name(args["contains"])) not in own:
+            yield from _unit(reading, _name(args["contains"]))
+
+
+def _name(unit: object) -> str:
+    return str(unit).removesuffix(".service")
+
+
+def _lines(reading: Reading) -> list[str]:
+    return [str(x) for x in reading.result.data.get("lines") or []]
+
+
+def _told(lines: list[str]) -> list[str]:
+    """Those about states, starts and stops."""
+    return [line for line in lines if _STATUS.match(line) or _STOPPED.search(line) or _STARTED.search(line)]
 
 
 def _unit(reading: Reading, unit: str) -> Found:
     node = str(reading.call.args["node"])
-    line = _down([str(x) for x in reading.result.data.get("lines") or []])
+    line = _down(_lines(reading))
     kind = UNITS.get(unit)
     if kind is not None and line:
         claim = f"systemd says of {unit} on node {node}: {line.strip()[:120]}"
